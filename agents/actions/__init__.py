@@ -1,0 +1,95 @@
+"""What an agent can do. One file per action, each with its registration; `AgentsConfig.ready()` loads them.
+
+An action lives in the lowest app that has what it needs: `emit_event` in triggers, `run_agent` and `notify` in executions register
+themselves here too.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from config.lib.registry import Registry
+
+
+class Effect(StrEnum):
+    """What a step may leave behind, and so how the journal writes it (see `executions.journal`)."""
+
+    NONE = "none"  # nothing outside the run; journalled with its finish
+    DATABASE = "database"  # our own tables: the writes and the journal row are one transaction
+    REPEATABLE = "repeatable"  # outside, but the same idempotency key makes a second try harmless
+    OUTSIDE = "outside"  # outside, and after a crash nobody can know
+
+
+class ActionFailed(Exception):
+    """An expected failure, said in words for the workspace owner. `retry_after`: seconds that the peer asked for."""
+
+    def __init__(self, message: str, *, retryable: bool = False, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retryable = retryable
+        self.retry_after = retry_after
+
+
+class Wait(Exception):
+    """Raised by an action that wants to go on later; the run gives its place back until then."""
+
+    def __init__(self, until: dt.datetime) -> None:
+        super().__init__(f"waits until {until.isoformat()}")
+        self.until = until
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What an action may know of the run that it is part of. `variables`: the roots of `agents.templating`."""
+
+    workspace_id: uuid.UUID
+    agent_id: uuid.UUID
+    agent_name: str
+    execution_id: uuid.UUID
+    step_number: int
+    idempotency_key: str
+    variables: Mapping[str, Any]
+    is_test: bool = False
+    deadline_at: dt.datetime | None = None
+    started_at: dt.datetime | None = None  # when this step was first begun, on an earlier pass of the run
+
+
+Perform = Callable[[Scene, dict[str, Any]], Any] | Callable[[Scene, dict[str, Any]], Awaitable[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """`schema`: JSON Schema of the params as an editor shows them (`title`, `description`, `format`). Params hold texts with variables;
+    `perform(scene, params)` gets them rendered and answers a JSON-shaped output. `async` where it waits on the network.
+
+    `effect_of(params)` refines the effect for some params (a GET is repeatable). `check(params)` -> problems as texts by param,
+    beyond the schema, on save.
+    """
+
+    name: str
+    label: str
+    description: str
+    schema: dict[str, Any]
+    effect: Effect
+    perform: Perform
+    effect_of: Callable[[dict[str, Any]], Effect] | None = None
+    check: Callable[[dict[str, Any]], dict[str, str]] | None = None
+    icon: str = "bolt"
+    output_sample: dict[str, Any] = field(default_factory=dict)
+
+
+registry: Registry[Action] = Registry("actions")
+
+
+def register(**fields: Any) -> Callable[[Perform], Perform]:
+    """Decorator for the `perform` function; the keywords are Action's fields."""
+
+    def add(perform: Perform) -> Perform:
+        registry.register(fields["name"], Action(perform=perform, **fields))
+        return perform
+
+    return add

@@ -1,0 +1,79 @@
+"""Secrets: made, hashed, encrypted, and kept out of what people read."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import secrets
+from functools import lru_cache
+from typing import Any
+
+from cryptography.fernet import Fernet, MultiFernet
+from django.conf import settings
+from django.db import models
+
+HIDDEN = "[redacted]"
+_SECRET_NAME = re.compile(
+    r"pass(word|wd|phrase)?$|secret|token|api[-_]?key|authorization|cookie|credential|private[-_]?key|signature", re.IGNORECASE
+)
+_URL_PASSWORD = re.compile(r"(?<=://)([^/@:\s]*):([^/@\s]+)@")
+
+
+def new_token(prefix: str = "tf") -> str:
+    """A fresh secret of 256 random bits, like `tf_Yk3...`; it is shown once and stored as `digest(token)`."""
+    return f"{prefix}_{secrets.token_urlsafe(32)}"
+
+
+def digest(token: str) -> str:
+    """SHA-256 in hex. Tokens are random, so no salt and no slow hash are needed to look them up."""
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+@lru_cache(maxsize=4)
+def _fernet(keys: tuple[str, ...], secret_key: str) -> MultiFernet:
+    derived = base64.urlsafe_b64encode(hashlib.sha256(b"field:" + secret_key.encode()).digest())
+    return MultiFernet([Fernet(key) for key in keys] or [Fernet(derived)])
+
+
+def encrypt(text: str) -> str:
+    return _fernet(tuple(settings.FIELD_KEYS), settings.SECRET_KEY).encrypt(text.encode()).decode()
+
+
+def decrypt(text: str) -> str:
+    """The clear text; raises `cryptography.fernet.InvalidToken` where no known key fits."""
+    return _fernet(tuple(settings.FIELD_KEYS), settings.SECRET_KEY).decrypt(text.encode()).decode()
+
+
+class EncryptedTextField(models.TextField[str, str]):
+    """Text that the database only sees encrypted. It cannot be searched."""
+
+    def get_prep_value(self, value: Any) -> Any:
+        value = super().get_prep_value(value)
+        return encrypt(value) if value else value
+
+    def from_db_value(self, value: str | None, *_: Any) -> str | None:
+        return decrypt(value) if value else value
+
+
+def redact(value: Any, *, known: tuple[str, ...] = ()) -> Any:
+    """A copy of JSON-shaped data without what its name, or the list of known values, says is secret."""
+    if isinstance(value, dict):
+        return {
+            key: HIDDEN if isinstance(key, str) and _SECRET_NAME.search(key) and item else redact(item, known=known)
+            for key, item in value.items()
+        }
+    if isinstance(value, list):
+        return [redact(item, known=known) for item in value]
+    if isinstance(value, str):
+        return redact_text(value, known=known)
+    return value
+
+
+def redact_text(text: str, *, known: tuple[str, ...] = ()) -> str:
+    if "://" in text:
+        text = _URL_PASSWORD.sub(rf"\1:{HIDDEN}@", text)
+    for secret in known:
+        if secret:
+            text = text.replace(secret, HIDDEN)
+    return text

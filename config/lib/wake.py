@@ -1,0 +1,122 @@
+"""Waking workers: a Celery message without arguments, sent after the commit, as best we can.
+
+A wake-up carries no work and no authority. Lost, doubled, late or forged, it changes nothing: `tick` looks at the rows
+every second. So sending never raises, never retries and never waits longer than 0.1 s; after a failure the
+next attempt comes a second later. Many wake-ups of one kind become one: `SET wake:<task> 1 NX PX 1000`, and the woken task deletes
+the key (`answered`) before it looks at the first row.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import redis
+from celery import current_app
+from django.conf import settings
+from django.db import transaction
+
+log = logging.getLogger(__name__)
+
+DISPATCH = "executions.dispatch_events"
+WORK = "executions.work"
+WORK_ALONE = "executions.work_alone"
+QUEUES = {DISPATCH: "dispatch", WORK: "execute", WORK_ALONE: "alone"}
+_TIMEOUT_SECONDS = 0.1
+_BREAK_SECONDS = 1.0
+
+failures = 0  # wake-ups that did not leave this process, for the metrics
+_broken_until = 0.0
+_local = threading.local()
+_client: redis.Redis | None = None
+
+
+def dispatcher() -> None:
+    """Wake the dispatcher once the open transaction has committed (at once where none is open)."""
+    _after_commit(_send_dispatch)
+
+
+def workers() -> None:
+    """Wake an agents process once the open transaction has committed."""
+    _after_commit(_send_work)
+
+
+def alone() -> None:
+    """Wake the worker that runs suspects one at a time."""
+    _after_commit(_send_alone)
+
+
+def answered(task: str) -> None:
+    """Called by the woken task first of all: from here on, a new wake-up may be sent."""
+    try:
+        _redis().delete(f"wake:{task}")
+    except redis.RedisError:
+        _count_failure("answered")
+
+
+def _send_dispatch() -> None:
+    _send(DISPATCH)
+
+
+def _send_work() -> None:
+    _send(WORK)
+
+
+def _send_alone() -> None:
+    _send(WORK_ALONE)
+
+
+def _after_commit(send: Callable[[], None]) -> None:
+    # One per transaction: the hooks registered last are enough to see whether this one is there already.
+    connection = transaction.get_connection()
+    sids = set(connection.savepoint_ids)
+    if any(hook[1] is send and hook[0] <= sids for hook in connection.run_on_commit[-4:]):
+        return
+    transaction.on_commit(send, robust=True)
+
+
+def _send(task: str) -> None:
+    if time.monotonic() < _broken_until:
+        return
+    try:
+        if _redis().set(f"wake:{task}", 1, nx=True, px=1000):
+            current_app.send_task(task, queue=QUEUES[task], producer=_producer(), retry=False)
+    except Exception:  # noqa: BLE001 - whatever the broker's client raises, the row is stored and tick finds it
+        _local.__dict__.clear()
+        _count_failure(task)
+
+
+def _count_failure(what: str) -> None:
+    global failures, _broken_until  # noqa: PLW0603 - the breaker of this process
+    failures += 1
+    _broken_until = time.monotonic() + _BREAK_SECONDS
+    log.warning("wake-up not sent, tick will find the rows", extra={"wake": what}, exc_info=failures == 1)
+
+
+def _redis() -> redis.Redis:
+    """One client per process (redis-py's pool notices a fork by itself)."""
+    global _client  # noqa: PLW0603
+    if _client is None:
+        _client = redis.Redis.from_url(
+            settings.REDIS_URL, socket_timeout=_TIMEOUT_SECONDS, socket_connect_timeout=_TIMEOUT_SECONDS, retry=None
+        )
+    return _client
+
+
+def _producer() -> Any:
+    """A held Celery producer of this thread; making one per message costs more than the message."""
+    if getattr(_local, "pid", None) != os.getpid():
+        connection = current_app.connection_for_write(connect_timeout=_TIMEOUT_SECONDS)
+        if connection.transport_cls == "redis" or "redis" in str(connection.transport_cls):
+            connection.transport_options = {
+                **connection.transport_options,
+                "socket_timeout": _TIMEOUT_SECONDS,
+                "socket_connect_timeout": _TIMEOUT_SECONDS,
+                "retry_on_timeout": False,
+            }
+        _local.pid, _local.producer = os.getpid(), current_app.amqp.Producer(connection)
+    return _local.producer

@@ -1,0 +1,231 @@
+"""Every setting of Triggerfish, each from the environment; docs/settings.md lists them for people who host it.
+
+Importing this never fails: where `DATABASE_URL` is not set, the addresses that `make run` wrote to `var/run.env` are used,
+so that any `manage.py` command typed beside a running system finds its servers.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import django_stubs_ext
+import environ
+
+django_stubs_ext.monkeypatch()
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.Env()
+VAR_DIR = Path(env.str("VAR_DIR", str(BASE_DIR / "var")))
+if not os.environ.get("DATABASE_URL"):
+    env.read_env(VAR_DIR / "run.env")  # keeps what the environment already says
+
+# --- who we are -----------------------------------------------------------------------------------------------------
+DEBUG = env.bool("DEBUG", False)
+SECRET_KEY = env.str("SECRET_KEY", "")  # empty is refused by config.checks where anything is served
+FIELD_KEYS = env.list("FIELD_KEY", default=[])  # Fernet keys, newest first; they encrypt stored secrets
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+SITE_URL = env.str("SITE_URL", f"http://127.0.0.1:{env.str('PORT', '8000')}").rstrip("/")
+NUM_PROXIES = env.int("NUM_PROXIES", 0)  # how many of our own proxies stand in front: whom X-Forwarded-For is believed
+VERSION = "0.1.0"
+
+INSTALLED_APPS = [
+    "unfold",
+    "unfold.contrib.filters",
+    "unfold.contrib.forms",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "channels",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_celery_beat",
+    "django_structlog",
+    "crm",
+    "agents",
+    "triggers",
+    "executions",
+]
+MIDDLEWARE = [
+    "config.lib.request_ids.RequestIdMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "config.lib.headers.SecurityHeadersMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "config.lib.outages.DatabaseAwayMiddleware",
+    "crm.access.WorkspaceMiddleware",
+]
+ROOT_URLCONF = "config.urls"
+ASGI_APPLICATION = "config.asgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+# --- servers --------------------------------------------------------------------------------------------------------
+DATABASE_URL = env.str("DATABASE_URL", "postgres://postgres@127.0.0.1:5432/triggerfish")
+DATABASES = {"default": env.db_url_config(DATABASE_URL)}
+DATABASES["default"] |= {
+    "ENGINE": "django.db.backends.postgresql",
+    "CONN_MAX_AGE": env.int("CONN_MAX_AGE", 60),
+    "CONN_HEALTH_CHECKS": True,
+    "ATOMIC_REQUESTS": False,
+}
+DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
+REDIS_URL = env.str("REDIS_URL", "redis://127.0.0.1:6379/0")
+
+
+def _broker_url(redis_url: str) -> str:
+    """Celery's spelling of a Redis address: kombu wants `redis+socket://` for unix sockets."""
+    parts = urlsplit(redis_url)
+    if parts.scheme != "unix":
+        return redis_url
+    query = dict(pair.split("=", 1) for pair in parts.query.split("&") if "=" in pair)
+    return f"redis+socket://{parts.path}?virtual_host={query.get('db', '0')}"
+
+
+# --- Celery: messages carry no work, they only wake workers ---------------------------------------------------------
+CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", "") or _broker_url(REDIS_URL)
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "global_keyprefix": env.str("CELERY_KEY_PREFIX", "triggerfish:"),
+    "unacked_restore_interval": 2,
+    "unacked_restore_throttle": 1,
+} if not CELERY_BROKER_URL.startswith("amqp") else {}
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_DEFAULT_QUEUE = "dispatch"
+CELERY_TASK_CREATE_MISSING_QUEUES = False
+CELERY_TASK_SERIALIZER = CELERY_RESULT_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TIMEZONE = "UTC"
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = True
+CELERY_DB_REUSE_MAX = 1_000_000  # else Celery closes the database connection around every task
+CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_MAX_LOOP_INTERVAL = 1
+DJANGO_CELERY_BEAT_TZ_AWARE = True
+
+# --- live news ------------------------------------------------------------------------------------------------------
+CHANNEL_LAYERS = {
+    "default": {
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "CONFIG": {"hosts": [REDIS_URL], "prefix": env.str("CHANNEL_PREFIX", "triggerfish-live")},
+    }
+}
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL, "KEY_PREFIX": "tf"}}
+
+# --- the engine -----------------------------------------------------------------------------------------------------
+TRIGGERS_ENABLED = env.bool("TRIGGERS_ENABLED", True)  # false: events are recorded, nothing is dispatched
+EXECUTE_SLOTS = env.int("EXECUTE_SLOTS", 100)  # runs side by side in one agents process
+EXECUTE_THREADS = env.int("EXECUTE_THREADS", 8)  # database connections of one agents process
+GRACE_SECONDS = env.int("GRACE_SECONDS", 20)  # how long runs may go on after a graceful stop began
+LEASE_SECONDS = env.int("LEASE_SECONDS", 60)  # a heartbeat that stands still this long is a dead worker
+DISPATCH_BATCH = env.int("DISPATCH_BATCH", 200)
+EMIT_PER_MINUTE = env.int("EMIT_PER_MINUTE", 600)  # POST /triggers/emit, per user and per token
+FORM_PER_MINUTE = env.int("FORM_PER_MINUTE", 30)  # public form submissions, per address
+OUTBOUND_ALLOW = env.list("OUTBOUND_ALLOW", default=[])  # hosts or networks that agents may reach though they are private
+
+# --- mail: without a server, messages are files that the dashboard shows --------------------------------------------
+MAIL_DIR = VAR_DIR / "mail"
+if env.str("EMAIL_URL", ""):
+    vars().update(env.email_url("EMAIL_URL"))
+else:
+    EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+    EMAIL_FILE_PATH = str(MAIL_DIR)
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "Triggerfish <triggerfish@localhost>")
+EMAIL_TIMEOUT = 10
+
+# --- people ---------------------------------------------------------------------------------------------------------
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator", "NumericPasswordValidator")
+]
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "/"
+LOGOUT_REDIRECT_URL = "/login/"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+X_FRAME_OPTIONS = "DENY"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+HTTPS = SITE_URL.startswith("https://")
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
+if HTTPS:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+FILE_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+
+# --- words and files ------------------------------------------------------------------------------------------------
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = False
+STATIC_URL = "/static/"
+STATIC_ROOT = VAR_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+WHITENOISE_USE_FINDERS = True
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["crm.access.TokenAuthentication", "crm.access.SessionAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["crm.access.HasWorkspaceScope"],
+    "DEFAULT_PARSER_CLASSES": ["config.lib.rest.StrictJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["config.lib.rest.JSONRenderer"],
+    "DEFAULT_PAGINATION_CLASS": "config.lib.rest.Page",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "config.lib.rest.answer_error",
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+    "NUM_PROXIES": NUM_PROXIES,
+    "DATETIME_FORMAT": "iso-8601",
+    "COERCE_DECIMAL_TO_STRING": False,
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Triggerfish",
+    "DESCRIPTION": "Runs AI agents when something happens in a business.",
+    "VERSION": VERSION,
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "SCHEMA_PATH_PREFIX": r"/api/v1",
+    "COMPONENT_SPLIT_REQUEST": True,
+}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "json": {"()": "config.lib.logs.JSONFormatter"},
+        "plain": {"format": "%(asctime)s %(levelname)-7s %(name)s %(message)s"},
+    },
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": env.str("LOG_FORMAT", "json")}},
+    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", "INFO")},
+    "loggers": {"uvicorn.access": {"level": "WARNING"}, "httpx": {"level": "WARNING"}, "celery": {"level": "WARNING"}},
+}

@@ -1,0 +1,124 @@
+"""A workspace, who belongs to it, and the tokens that programs use."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+from zoneinfo import ZoneInfo, available_timezones
+
+from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser
+from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator
+from django.db import models
+
+from config.lib.ids import uuid7
+
+DEFAULT_STAGES = ["Lead", "Qualified", "Proposal", "Negotiation", "Closed Won", "Closed Lost"]
+
+
+def default_stages() -> list[str]:
+    return list(DEFAULT_STAGES)
+
+
+def known_timezone(name: str) -> None:
+    """Refuses what is not in the IANA database."""
+    if name not in available_timezones():
+        raise ValidationError(f"Unknown timezone: {name}", code="invalid_timezone")
+
+
+def stage_names(stages: Any) -> None:
+    """Refuses anything but a list of 1 to 50 distinct, non-empty names."""
+    if not isinstance(stages, list) or not 1 <= len(stages) <= 50:
+        raise ValidationError("Give a list of 1 to 50 stage names.")
+    if not all(isinstance(stage, str) and 0 < len(stage.strip()) <= 100 for stage in stages):
+        raise ValidationError("Each stage is a name of 1 to 100 characters.")
+    if len({stage.strip().casefold() for stage in stages}) != len(stages):
+        raise ValidationError("Two stages have the same name.")
+
+
+class Workspace(models.Model):
+    """One business. Every other row belongs to exactly one workspace, and no workspace sees another's."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    name = models.CharField(max_length=100)
+    slug = models.SlugField(max_length=50, unique=True)
+    timezone = models.CharField(max_length=64, default="UTC", validators=[known_timezone])
+    stages = models.JSONField(default=default_stages, validators=[stage_names])
+    paused = models.BooleanField(default=False, help_text="Nothing starts while this is on; events are recorded.")
+    retention = models.JSONField(default=dict, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def midnight(self, now: dt.datetime) -> dt.datetime:
+        """The beginning of today in the workspace's own timezone, as an instant."""
+        local = now.astimezone(ZoneInfo(self.timezone))
+        return local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0).astimezone(dt.UTC)
+
+
+class Role(models.TextChoices):
+    OWNER = "owner", "Owner"
+    ADMIN = "admin", "Admin"
+    EDITOR = "editor", "Editor"
+    VIEWER = "viewer", "Viewer"
+
+
+class Membership(models.Model):
+    """A person in a workspace."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="memberships")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=10, choices=Role, default=Role.EDITOR)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace", "user"], name="membership_once")]
+
+    def __str__(self) -> str:
+        return f"{self.user} ({self.role})"
+
+
+SCOPES = ("read", "write", "run", "replay", "secrets", "admin")
+
+
+def known_scopes(scopes: Any) -> None:
+    if not isinstance(scopes, list) or not scopes or any(scope not in SCOPES for scope in scopes):
+        raise ValidationError(f"Give a list of scopes out of: {', '.join(SCOPES)}.")
+
+
+class ApiToken(models.Model):
+    """A program's key to one workspace, acting as one user. Only its SHA-256 is stored."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="tokens")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="api_tokens")
+    name = models.CharField(max_length=100, default="token")
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    last4 = models.CharField(max_length=4, editable=False)
+    scopes = models.JSONField(default=list, validators=[known_scopes])
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
+    last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return f"{self.name} (…{self.last4})"
+
+    def is_usable(self, now: dt.datetime) -> bool:
+        return self.revoked_at is None and (self.expires_at is None or self.expires_at > now)
+
+
+def display_name(user: AbstractBaseUser) -> str:
+    """What to call a person on a page: the full name, else the user name."""
+    full_name = getattr(user, "get_full_name", str)()
+    return full_name or user.get_username()

@@ -1,0 +1,195 @@
+"""The ledger: one row for each event and each trigger that listened to it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import models
+from django.db.models import Q
+
+from agents.models import Agent
+from config.lib.ids import uuid7
+from crm.models import Workspace
+from executions.models.querysets import ExecutionQuerySet
+from triggers.models import Event, Trigger
+
+
+class Status(models.TextChoices):
+    QUEUED = "queued", "Queued"
+    RUNNING = "running", "Running"
+    RETRYING = "retrying", "Retrying"
+    WAITING_APPROVAL = "waiting_approval", "Waiting for approval"
+    COMPLETED = "completed", "Completed"
+    FAILED = "failed", "Failed"
+    TIMED_OUT = "timed_out", "Timed out"
+    CANCELLED = "cancelled", "Cancelled"
+    SKIPPED = "skipped", "Skipped"
+    INTERRUPTED = "interrupted", "Interrupted"
+
+
+TERMINAL = frozenset({Status.COMPLETED, Status.FAILED, Status.TIMED_OUT, Status.CANCELLED, Status.SKIPPED})
+
+
+class Reason(models.TextChoices):
+    """Why an execution was skipped (or, `poison`, failed)."""
+
+    AGENT_PAUSED = "agent_paused", "Agent paused"
+    AGENT_NOT_LIVE = "agent_not_live", "Agent not Live"
+    TRIGGER_DISABLED = "trigger_disabled", "Trigger disabled"
+    TRIGGER_ERROR = "trigger_error", "Trigger in error"
+    CONDITION_FALSE = "condition_false", "Condition not met"
+    CONDITION_ERROR = "condition_error", "Condition could not be judged"
+    COOLDOWN = "cooldown", "Cooling down"
+    DAILY_LIMIT = "daily_limit", "Daily limit reached"
+    LOOP_GUARD = "loop_guard", "Loop stopped"
+    OVERLAP = "overlap", "Still running"
+    EXPIRED = "expired", "Too old"
+    REJECTED = "rejected", "Rejected"
+    POISON = "poison", "Its worker died twice"
+
+
+class Verdict(models.TextChoices):
+    NONE_NEEDED = "none_needed", "None needed"
+    PENDING = "pending", "Pending"
+    MET = "met", "Met"
+
+
+class NextPosition(models.Func):
+    """The next place in the queue."""
+
+    template = "nextval('executions_execution_position')"
+    output_field = models.BigIntegerField()
+
+
+READY = Q(status="queued", run_at=None) & ~Q(verdict="pending")
+
+
+class Execution(models.Model):
+    """It ran, it waits, or it was skipped with a reason and the trace of what was seen.
+
+    Queued and `run_at` null = ready; queued with `run_at` = waits for that moment (`tick` clears it when due). `resumes` says that
+    the next claim goes on with a run that has started before: it spends no attempt and no place in the rate windows. The names of
+    agent and trigger are kept here, because history outlives both.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="executions")
+    event = models.ForeignKey(Event, models.CASCADE, related_name="executions")
+    trigger = models.ForeignKey(Trigger, models.SET_NULL, null=True, related_name="executions")
+    agent = models.ForeignKey(Agent, models.SET_NULL, null=True, related_name="executions")
+    trigger_name = models.CharField(max_length=255)
+    agent_name = models.CharField(max_length=255)
+    trigger_type = models.CharField(max_length=220)  # as people read it: "event: contact_created"
+    agent_version = models.PositiveIntegerField(default=0)
+    listener_id = models.UUIDField()  # the trigger's id, also when the trigger is gone
+    replay_no = models.PositiveIntegerField(default=0)
+    replay_of = models.UUIDField(null=True, blank=True)
+    is_test = models.BooleanField(default=False)
+    position = models.BigIntegerField(db_default=NextPosition(), editable=False)
+    status = models.CharField(max_length=20, choices=Status, default=Status.QUEUED)
+    reason = models.CharField(max_length=30, choices=Reason, blank=True, default="")
+    trace = models.JSONField(default=list, blank=True)
+    verdict = models.CharField(max_length=12, choices=Verdict, default=Verdict.NONE_NEEDED)
+    inputs = models.JSONField(default=dict, blank=True)
+    attempt = models.PositiveSmallIntegerField(default=0)
+    losses = models.PositiveSmallIntegerField(default=0)  # workers that died while it ran
+    resumes = models.BooleanField(default=False)
+    run_at = models.DateTimeField(null=True, blank=True)
+    lease = models.UUIDField(null=True, blank=True)
+    heartbeat = models.PositiveIntegerField(default=0)
+    deadline_at = models.DateTimeField(null=True, blank=True)
+    cancel_requested = models.BooleanField(default=False)
+    worker = models.CharField(max_length=100, blank=True, default="")
+    correlation_id = models.CharField(max_length=64, blank=True, default="")
+    created_at = models.DateTimeField(db_default=models.functions.Now())
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    output = models.JSONField(null=True, blank=True)
+    error_message = models.TextField(blank=True, default="")
+    error = models.JSONField(null=True, blank=True)  # {"type", "step", "stack"?}
+    usage = models.JSONField(default=dict, blank=True)
+
+    objects = ExecutionQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["event", "listener_id", "replay_no"], name="execution_once"),
+            models.CheckConstraint(condition=Q(status__in=Status.values), name="execution_status_known"),
+            models.CheckConstraint(condition=~Q(status="skipped") | ~Q(reason=""), name="execution_skip_has_reason"),
+        ]
+        indexes = [
+            models.Index(fields=["trigger", "position"], condition=READY, name="execution_ready"),  # queue.claim
+            models.Index(fields=["agent", "position"], condition=Q(status__in=["queued", "retrying"]), name="execution_pending"),  # skip_unwanted
+            models.Index(fields=["run_at"], condition=Q(status__in=["queued", "retrying"]) & ~Q(run_at=None), name="execution_due"),  # promote_due
+            models.Index(fields=["agent", "trigger"], condition=Q(status="running"), name="execution_running"),  # concurrency
+            models.Index(fields=["lease"], condition=Q(status="running"), name="execution_leased"),  # heartbeat, reaper
+            models.Index(fields=["agent", "started_at"], condition=~Q(started_at=None), name="execution_started"),  # daily limit
+            models.Index(fields=["workspace", "-id"], name="execution_newest"),  # lists
+            models.Index(fields=["workspace", "status", "-id"], name="execution_status_newest"),  # lists, counts
+            models.Index(fields=["trigger", "-id"], name="execution_trigger_newest"),  # history of a trigger
+            models.Index(fields=["agent", "-id"], name="execution_agent_newest"),  # history of an agent
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.agent_name} {self.status} {self.id}"
+
+    @property
+    def is_finished(self) -> bool:
+        return self.status in TERMINAL
+
+    @property
+    def duration_ms(self) -> int | None:
+        """Milliseconds from the first start to the end; null while it has not both."""
+        if self.started_at is None or self.finished_at is None:
+            return None
+        return round((self.finished_at - self.started_at).total_seconds() * 1000)
+
+
+class StepState(models.TextChoices):
+    PROPOSED = "proposed", "Proposed"
+    STARTED = "started", "Started"
+    DONE = "done", "Done"
+    FAILED = "failed", "Failed"
+    REJECTED = "rejected", "Rejected"
+    UNKNOWN = "unknown", "Unknown"
+
+
+class StepQuerySet(models.QuerySet["Step"]):
+    def doubt(self, execution_ids: list[Any]) -> int:
+        """Marks outside steps that had started when their worker died: nobody can know whether they happened."""
+        mine = self.filter(execution_id__in=execution_ids, state=StepState.STARTED, effect="outside")
+        return mine.update(state=StepState.UNKNOWN)
+
+
+class Step(models.Model):
+    """The journal: what a run did, in order. A finished step is never repeated."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    execution = models.ForeignKey(Execution, models.CASCADE, related_name="steps")
+    number = models.PositiveSmallIntegerField()
+    kind = models.CharField(max_length=50)  # the action's name
+    effect = models.CharField(max_length=12)  # none, database, repeatable, outside
+    idempotency_key = models.CharField(max_length=100)
+    state = models.CharField(max_length=10, choices=StepState)
+    request = models.JSONField(default=dict, blank=True)
+    response = models.JSONField(null=True, blank=True)
+    error_message = models.TextField(blank=True, default="")
+    attempt = models.PositiveSmallIntegerField(default=1)
+    started_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    objects = StepQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["number"]
+        constraints = [models.UniqueConstraint(fields=["execution", "number"], name="step_once")]
+
+    def __str__(self) -> str:
+        return f"{self.number}. {self.kind}"
+
+    @property
+    def duration_ms(self) -> int | None:
+        if self.finished_at is None:
+            return None
+        return round((self.finished_at - self.started_at).total_seconds() * 1000)

@@ -1,0 +1,63 @@
+"""What limits are decided on: one row per agent, one per trigger, and the log of starts."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+
+from agents.models import Agent
+from triggers.models import Trigger
+
+
+class AgentGate(models.Model):
+    """The lock that decides every limit of an agent and its triggers. Apart from Agent, so that editing an agent never waits.
+
+    `next_eligible_at` null: nothing to start, or a run has to finish first.
+    """
+
+    agent = models.OneToOneField(Agent, models.CASCADE, primary_key=True, related_name="gate")
+    next_eligible_at = models.DateTimeField(null=True, blank=True)
+    last_served_at = models.DateTimeField(null=True, blank=True)
+    pause_reason = models.CharField(max_length=30, blank=True, default="")
+    limited_until = models.DateTimeField(null=True, blank=True)  # the rate-limit notice of this window has been sent
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["last_served_at"], condition=~Q(next_eligible_at=None), name="gate_eligible"),  # queue.claim
+        ]
+
+    def __str__(self) -> str:
+        return f"gate of {self.agent_id}"
+
+
+class AgentStart(models.Model):
+    """One start; the rows of the last minute and hour are the exact sliding windows."""
+
+    agent = models.ForeignKey(Agent, models.CASCADE, related_name="starts")
+    trigger = models.ForeignKey(Trigger, models.SET_NULL, null=True, related_name="starts")
+    at = models.DateTimeField()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["agent", "at"], name="start_agent"),  # per-minute window
+            models.Index(fields=["trigger", "at"], name="start_trigger"),  # hourly window
+            models.Index(fields=["at"], name="start_at"),  # prune
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.agent_id} {self.at}"
+
+
+class TriggerGate(models.Model):
+    """Figures of a trigger that change with every run."""
+
+    trigger = models.OneToOneField(Trigger, models.CASCADE, primary_key=True, related_name="gate")
+    last_accepted_at = models.DateTimeField(null=True, blank=True)
+    last_execution_at = models.DateTimeField(null=True, blank=True)
+    consecutive_failures = models.PositiveIntegerField(default=0)
+    total_executions = models.PositiveBigIntegerField(default=0)
+    successful_executions = models.PositiveBigIntegerField(default=0)
+    failed_executions = models.PositiveBigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"gate of {self.trigger_id}"

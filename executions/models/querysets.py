@@ -1,0 +1,45 @@
+"""Every state change of the ledger, each one conditional UPDATE whose row count is the answer."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from django.db import models
+from django.db.models import F
+
+if TYPE_CHECKING:
+    from executions.models.execution import Execution  # noqa: F401
+
+
+class ExecutionQuerySet(models.QuerySet["Execution"]):
+    def running_under(self, lease: uuid.UUID) -> ExecutionQuerySet:
+        return self.filter(status="running", lease=lease)
+
+    def promote_due(self, now: dt.datetime) -> int:
+        """Waiting and retrying rows whose moment has come are ready. Uses index execution_due."""
+        due = self.filter(status__in=["queued", "retrying"], run_at__lte=now)
+        return due.update(status="queued", run_at=None)
+
+    def cancel(self, pk: uuid.UUID, *, now: dt.datetime) -> bool:
+        """Cancels what is not running at once; whether it did."""
+        mine = self.filter(pk=pk, status__in=["queued", "retrying", "waiting_approval", "interrupted"])
+        return mine.update(status="cancelled", cancel_requested=True, finished_at=now, run_at=None) == 1
+
+    def request_cancel(self, pk: uuid.UUID) -> bool:
+        """Asks the worker of a running row to stop; it looks about once a second."""
+        return self.filter(pk=pk, status="running").update(cancel_requested=True) == 1
+
+    def skip(self, ids: Iterable[uuid.UUID], *, reason: str, now: dt.datetime) -> int:
+        mine = self.filter(pk__in=list(ids), status__in=["queued", "retrying"])
+        return mine.update(status="skipped", reason=reason, finished_at=now, run_at=None)
+
+    def beat(self, lease: uuid.UUID) -> None:
+        self.running_under(lease).update(heartbeat=F("heartbeat") + 1)
+
+    def give_back(self, ids: Iterable[uuid.UUID], *, lease: uuid.UUID) -> int:
+        """A graceful stop: the rows are ready again and no attempt is spent."""
+        mine = self.running_under(lease).filter(pk__in=list(ids))
+        return mine.update(status="queued", lease=None, resumes=True, deadline_at=None)

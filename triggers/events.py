@@ -1,0 +1,155 @@
+"""Recording what happened. Nothing else writes Event rows.
+
+Row 3 of the path of an event: `emit` inserts in the caller's transaction, so the event exists if and only if its cause
+committed; after the commit the dispatcher is woken, best effort.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+
+from config.lib import json, logs, wake
+from config.lib.ids import uuid7
+from triggers import event_types
+from triggers.event_types import EventType
+from triggers.models import Event
+
+MAX_PAYLOAD_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """The run inside which events are emitted now; they become its children, one level deeper."""
+
+    execution_id: uuid.UUID
+    root_id: uuid.UUID
+    depth: int
+    chain: tuple[str, ...]  # ids of the triggers that led here, this run's included
+    correlation_id: str
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An event to be. `topic` defaults to the type's name; `subject` reads `contact:<id>`; `actor` `user:<id>` or `system`."""
+
+    type: EventType | str
+    workspace_id: uuid.UUID
+    payload: dict[str, Any]
+    topic: str = ""
+    subject: str = ""
+    source: str = ""
+    dedupe_key: str = ""
+    actor: str = ""
+    verified: bool = True
+    occurred_at: dt.datetime | None = None
+    id: uuid.UUID = field(default_factory=uuid7)
+
+
+_cause: ContextVar[Cause | None] = ContextVar("cause", default=None)
+_actor: ContextVar[str] = ContextVar("actor", default="")
+
+
+@contextmanager
+def caused_by(cause: Cause) -> Iterator[None]:
+    """Everything emitted inside is caused by this run. Threads started through asyncio carry it along."""
+    token = _cause.set(cause)
+    try:
+        yield
+    finally:
+        _cause.reset(token)
+
+
+@contextmanager
+def acting_as(actor: str) -> Iterator[None]:
+    """Everything emitted inside was done by `user:<id>`, `token:<id>` or `system`; edges set it, payloads tell it."""
+    token = _actor.set(actor)
+    try:
+        yield
+    finally:
+        _actor.reset(token)
+
+
+def set_actor(actor: str) -> None:
+    """`acting_as` until the end of the present request or task, for edges that have no block to wrap."""
+    _actor.set(actor)
+
+
+def current_actor() -> str:
+    """Who is acting now: the agent of the run, else whom an edge named, else `system`."""
+    cause = _cause.get()
+    return cause.actor if cause else _actor.get() or "system"
+
+
+def current_cause() -> Cause | None:
+    return _cause.get()
+
+
+def emit(event_type: EventType | str, *, workspace_id: uuid.UUID, payload: dict[str, Any], **more: Any) -> Event:
+    """Records one event in the open transaction and wakes the dispatcher after its commit. One INSERT.
+
+    `more`: the other fields of `Draft`. With a `dedupe_key` that is known already, the first event is returned and nothing is written.
+    Raises InvalidPayload where the payload does not fit its type.
+    """
+    return emit_many([Draft(event_type, workspace_id, payload, **more)])[0]
+
+
+def emit_many(drafts: Sequence[Draft]) -> list[Event]:
+    """Records many events with one INSERT; the answer keeps the order of the drafts.
+
+    Doubles of a known `dedupe_key` are answered with the first event.
+    """
+    events = [_build(draft) for draft in drafts]
+    if not events:
+        return []
+    keyed = any(event.dedupe_key for event in events)
+    Event.objects.bulk_create(events, batch_size=500, ignore_conflicts=keyed)
+    if keyed:
+        events = _first_ones(events)
+    wake.dispatcher()
+    return events
+
+
+def _build(draft: Draft) -> Event:
+    kind = event_types.find(draft.type) if isinstance(draft.type, str) else draft.type
+    name = kind.name if kind else str(draft.type)
+    payload = json.sanitise(draft.payload)
+    if kind:
+        kind.check(payload)
+    cause = _cause.get()
+    return Event(
+        id=draft.id,
+        workspace_id=draft.workspace_id,
+        type=name,
+        topic=draft.topic or name,
+        source=draft.source or (kind.source if kind else "custom"),
+        subject=draft.subject,
+        dedupe_key=draft.dedupe_key,
+        payload=payload,
+        actor=draft.actor or current_actor(),
+        verified=draft.verified,
+        occurred_at=draft.occurred_at or dt.datetime.now(dt.UTC),
+        root_id=cause.root_id if cause else draft.id,
+        parent_execution_id=cause.execution_id if cause else None,
+        depth=cause.depth + 1 if cause else 0,
+        chain=list(cause.chain) if cause else [],
+        correlation_id=cause.correlation_id if cause else logs.correlation_id.get() or str(draft.id),
+    )
+
+
+def _first_ones(events: list[Event]) -> list[Event]:
+    """What is stored under each dedupe key: our own row, or the one that was there before."""
+    keys = {(event.workspace_id, event.source, event.dedupe_key) for event in events if event.dedupe_key}
+    stored = {
+        (event.workspace_id, event.source, event.dedupe_key): event
+        for event in Event.objects.filter(
+            workspace_id__in={key[0] for key in keys}, dedupe_key__in={key[2] for key in keys}
+        )
+    }
+    return [stored.get((event.workspace_id, event.source, event.dedupe_key), event) for event in events]

@@ -1,0 +1,113 @@
+"""Who listens."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from agents.models import Agent
+from config.lib.ids import uuid7
+from crm.models import Workspace
+
+
+class TriggerType(models.TextChoices):
+    EVENT = "event", "CRM or application event"
+    CUSTOM = "custom", "Custom event"
+    MANUAL = "manual", "Run by hand"
+
+
+class TriggerStatus(models.TextChoices):
+    ACTIVE = "active", "Active"
+    PAUSED = "paused", "Paused"
+    ERROR = "error", "Error"
+
+
+class TriggerQuerySet(models.QuerySet["Trigger"]):
+    def listening_for(self, topics: Iterable[tuple[uuid.UUID, str]]) -> TriggerQuerySet:
+        """Triggers of any status whose topic hears one of these (workspace, topic) pairs, wildcards included.
+
+        An exact topic hears itself; `policy.*` hears `policy.approved`; `*` hears all. Uses index trigger_topic.
+        """
+        wanted: dict[uuid.UUID, set[str]] = {}
+        for workspace_id, topic in topics:
+            wanted.setdefault(workspace_id, set()).update(heard_by(topic))
+        query = Q(pk__in=())
+        for workspace_id, names in wanted.items():
+            query |= Q(workspace_id=workspace_id, topic__in=names)
+        return self.filter(query)
+
+    def visible(self) -> TriggerQuerySet:
+        """Without the built-in manual triggers that every agent owns."""
+        return self.filter(is_builtin=False)
+
+
+def heard_by(topic: str) -> set[str]:
+    """Every stored topic that hears this one: itself and its prefixes ending in `*`, cut at `.`, `:` and `_`."""
+    names = {topic, "*"}
+    for index, letter in enumerate(topic):
+        if letter in ".:_":
+            names.add(f"{topic[: index + 1]}*")
+    return names
+
+
+class Trigger(models.Model):
+    """Runs an agent when an event of its topic happens and its conditions are met.
+
+    `conditions` is the canonical tree of `triggers.conditions`. Figures that change with each run are on
+    `executions.TriggerGate`, so that `version` and `updated_at` move only with configuration.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="triggers")
+    agent = models.ForeignKey(Agent, models.CASCADE, related_name="triggers")
+    name = models.CharField(max_length=255)
+    description = models.TextField(blank=True, default="", max_length=5000)
+    trigger_type = models.CharField(max_length=20, choices=TriggerType)
+    config = models.JSONField(default=dict, blank=True)
+    topic = models.CharField(max_length=300, editable=False)
+    conditions = models.JSONField(default=dict, blank=True)
+    input_mapping = models.JSONField(default=dict, blank=True)
+    default_inputs = models.JSONField(default=dict, blank=True)
+    status = models.CharField(max_length=10, choices=TriggerStatus, default=TriggerStatus.ACTIVE)
+    last_error = models.TextField(blank=True, default="", max_length=2000)
+    max_concurrent = models.PositiveIntegerField(null=True, blank=True)
+    cooldown_seconds = models.PositiveIntegerField(default=0)
+    ignore_cooldown = models.BooleanField(default=False)
+    allow_reentry = models.BooleanField(default=False)
+    max_age_seconds = models.PositiveIntegerField(null=True, blank=True)
+    max_executions_per_hour = models.PositiveIntegerField(null=True, blank=True, default=60)
+    failure_threshold = models.PositiveIntegerField(default=5)
+    is_builtin = models.BooleanField(default=False, editable=False)
+    version = models.PositiveIntegerField(default=1, editable=False)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = TriggerQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["workspace", "name"], condition=Q(is_builtin=False), name="trigger_name_once",
+                violation_error_message="A trigger with this name exists already.",
+            ),
+            models.UniqueConstraint(fields=["agent"], condition=Q(is_builtin=True), name="trigger_builtin_once"),
+            models.CheckConstraint(condition=Q(trigger_type__in=TriggerType.values), name="trigger_type_known"),
+            models.CheckConstraint(condition=Q(status__in=TriggerStatus.values), name="trigger_status_known"),
+        ]
+        indexes = [
+            models.Index(fields=["workspace", "topic"], name="trigger_topic"),  # listening_for
+            models.Index(fields=["trigger_type", "status"], name="trigger_type_status"),  # lists, metrics
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def enabled(self) -> bool:
+        return self.status == TriggerStatus.ACTIVE
