@@ -12,7 +12,7 @@ text. A Decimal becomes an int where it is whole, else a float, where 15 digits 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -105,7 +105,7 @@ def _measure(value: Any) -> tuple[int, int]:
         depth += 1
         below: list[Any] = []
         for container in level:
-            children = container
+            children: Iterable[Any] = container
             if type(container) is dict:
                 keys += len(container)
                 children = container.values()
@@ -202,9 +202,7 @@ def number(value: Decimal) -> int | float | str | None:
     return int(value) if whole else float(value)
 
 
-def sanitise(
-    value: Any, *, max_bytes: int = MAX_STORED_BYTES, max_depth: int = MAX_DEPTH
-) -> Any:
+def sanitise(value: Any, *, max_bytes: int = MAX_STORED_BYTES, max_depth: int = MAX_DEPTH) -> Any:
     """A copy that jsonb can hold and `dumps` can write; never raises.
 
     NUL and lone surrogates become U+FFFD, NaN None, integers past 64 bits text, anything unknown its
@@ -254,7 +252,10 @@ class _Cleaner:
             if self.left <= 0:
                 yield TRUNCATED, True
                 return
-            yield self._text(key if isinstance(key, str) else _as_text(key)), self.clean(item, depth)
+            yield (
+                self._text(key if isinstance(key, str) else _as_text(key)),
+                self.clean(item, depth),
+            )
 
     def _items(self, value: list[Any] | tuple[Any, ...], depth: int) -> Iterator[Any]:
         for item in value:
