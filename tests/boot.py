@@ -1,0 +1,91 @@
+"""Servers for the tests, started before Django reads its settings: pytest loads this with `-p tests.boot`.
+
+A conftest would be too late, pytest-django has read the settings by then. Where DATABASE_URL and REDIS_URL are set,
+those servers are used; else PostgreSQL and Valkey are started in a temporary folder and stopped at the end. xdist's
+workers inherit the addresses. RabbitMQ is not started: tests marked `rabbitmq` run where RABBITMQ_URL is set, and the
+summary says what did not.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+from config.up import servers
+from config.up.place import CannotStart, Place
+
+
+class _Ground:
+    """What this run stands on: a temporary VAR_DIR and the servers that nobody gave us."""
+
+    def __init__(self) -> None:
+        self.place = Place(Path(tempfile.mkdtemp(prefix="tf-test-")))
+        self.servers: list[servers.Server] = []
+        self.processes: list[subprocess.Popen[bytes]] = []
+
+    def start(self) -> None:
+        self.place.prepare()
+        self.servers = servers.missing(self.place, os.environ, careless=True)
+        self.processes = servers.start(self.servers)
+        os.environ.update({server.variable: server.url for server in self.servers})
+        os.environ["VAR_DIR"] = str(self.place.root)
+        keys = self.place.keys()
+        for name in ("SECRET_KEY", "FIELD_KEY"):
+            os.environ.setdefault(name, keys[name])
+
+    def stop(self) -> None:
+        """Twice is once."""
+        servers.stop(self.servers[: len(self.processes)], self.processes)
+        self.processes.clear()
+        self.place.remove_sockets()
+        shutil.rmtree(self.place.root, ignore_errors=True)
+
+
+_grounds: list[_Ground] = []
+_not_run: list[str] = []
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_load_initial_conftests() -> Generator[None]:
+    """Before pytest-django's hook of this name, which reads the settings: wrappers come first."""
+    ground = _Ground()
+    atexit.register(ground.stop)  # when pytest gives up early, pytest_unconfigure never comes
+    try:
+        ground.start()
+    except CannotStart as error:
+        raise pytest.UsageError(str(error)) from error
+    _grounds.append(ground)
+    return (yield)
+
+
+def pytest_report_header() -> str:
+    started = [server.program.name for ground in _grounds for server in ground.servers]
+    return f"servers: {', '.join(started) or 'none'} started for this run, the others from the environment"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if os.environ.get("RABBITMQ_URL"):
+        return
+    left_out = [item for item in items if item.get_closest_marker("rabbitmq")]
+    if left_out:
+        _not_run.extend(item.nodeid for item in left_out)
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if not os.environ.get("RABBITMQ_URL"):
+        names = "".join(f"\n  {nodeid}" for nodeid in _not_run)
+        terminalreporter.write_line(f"RabbitMQ tests did not run: RABBITMQ_URL is not set.{names}")
+
+
+def pytest_unconfigure() -> None:
+    for ground in _grounds:
+        ground.stop()
