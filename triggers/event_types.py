@@ -16,7 +16,7 @@ from typing import Any
 
 import jsonschema_rs
 
-from config.lib.registry import Registry
+from config.lib.registry import DuplicateName, Registry
 
 NAME = re.compile(r"[a-z][a-z0-9_]*([.:-][a-z0-9_]+)*\Z")
 MAX_NAME = 200
@@ -70,6 +70,8 @@ def register(
         jsonschema_rs.Draft202012Validator(schema),
     )
     event_type.check(sample)
+    if name in registry and registry.get(name) != event_type:
+        raise DuplicateName(f"event type {name!r} is registered already, with another meaning")
     registry.register(name, event_type)
     return event_type
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from config.lib.registry import Registry
+from config.lib.registry import DuplicateName, Registry
 
 
 class Effect(StrEnum):
@@ -89,6 +89,9 @@ def register(**fields: Any) -> Callable[[Perform], Perform]:
     """Decorator for the `perform` function; the keywords are Action's fields."""
 
     def add(perform: Perform) -> Perform:
+        known = fields["name"] in registry and registry.get(fields["name"])
+        if known and known.perform.__module__ != perform.__module__:
+            raise DuplicateName(f"action {fields['name']!r} is registered by {known.perform.__module__} already")
         registry.register(fields["name"], Action(perform=perform, **fields))
         return perform
 
