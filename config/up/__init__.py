@@ -10,6 +10,7 @@ and runs the processes of the README's table as children of one supervisor.
 | `child` | one program as a child process that dies with us |
 | `postgres` `valkey` | how each server is found, prepared and asked |
 | `servers` | which of the two must be started, starts them, waits until they answer |
+| `address` | HOST and PORT |
 | `processes` | the table: web, worker, alone, agents, beat |
 | `supervisor` | keeps children alive, stops them in order |
 | `prepare` | migrate and seed, in a process of its own |

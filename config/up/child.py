@@ -42,9 +42,12 @@ class Program:
             return log.read().decode(errors="replace").splitlines()[-count:]
 
 
-def start(program: Program, *, inherit: Sequence[int] = ()) -> subprocess.Popen[bytes]:
-    """Start it in a session of its own, output appended to its log; `inherit` are descriptors that it keeps open.
+def start(
+    program: Program, *, inherit: Sequence[int] = (), capture: bool = False
+) -> subprocess.Popen[bytes]:
+    """Start it in a session of its own, its output appended to its log.
 
+    `inherit` are descriptors that it keeps open; with `capture`, its standard output comes to us instead of the log.
     Raises OSError where it cannot be executed.
     """
     user, group = program.identity or (None, None)
@@ -52,8 +55,8 @@ def start(program: Program, *, inherit: Sequence[int] = ()) -> subprocess.Popen[
         return subprocess.Popen(
             program.command,
             stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
+            stdout=subprocess.PIPE if capture else log,
+            stderr=log,
             cwd=program.folder,
             env=dict(program.environment),
             start_new_session=True,

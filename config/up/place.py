@@ -49,7 +49,8 @@ class Place:
         """Create the folders, readable by their owner alone."""
         try:
             self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self.logs.mkdir(exist_ok=True)
+            for folder in (self.logs, self.root / "static"):  # WhiteNoise warns of a missing one
+                folder.mkdir(exist_ok=True)
         except OSError as error:
             raise CannotStart(
                 f"Cannot write to {self.root} ({error.strerror}). Set VAR_DIR."
@@ -69,6 +70,13 @@ class Place:
 
     def log(self, name: str) -> Path:
         return self.logs / f"{name}.log"
+
+    def trim_logs(self, *, above: int = 10_000_000) -> None:
+        """Keep one older part of each log that has grown `above` so many bytes; its writers append, and go on."""
+        for log in self.logs.glob("*.log"):
+            if log.stat().st_size > above:
+                shutil.copyfile(log, log.with_suffix(".log.1"))
+                os.truncate(log, 0)
 
     def keys(self) -> dict[str, str]:
         """The generated keys of this installation; missing ones are made and kept."""

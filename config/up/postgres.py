@@ -114,6 +114,10 @@ def answers(address: str) -> bool:
         psycopg.connect(address, connect_timeout=2).close()
     except psycopg.OperationalError:
         return False
+    except (
+        psycopg.ProgrammingError
+    ):  # an address with options that only Django understands: not ours to judge
+        return True
     return True
 
 

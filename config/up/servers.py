@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from urllib.parse import urlsplit
 
 from config.up import child, postgres, valkey
 from config.up.child import Program
@@ -41,6 +42,16 @@ def missing(place: Place, given: Mapping[str, str], *, careless: bool = False) -
     return found
 
 
+def refuse_silent(given: Mapping[str, str]) -> None:
+    """Raises CannotStart for an address that somebody gave us and where nothing answers."""
+    for variable, ask in (("DATABASE_URL", postgres.answers), ("REDIS_URL", valkey.answers)):
+        address = given.get(variable)
+        if address and not ask(address):
+            raise CannotStart(
+                f"{variable} is set, but no server answers there: {_without_password(address)}"
+            )
+
+
 def start(
     servers: Sequence[Server], *, inherit: Sequence[int] = (), seconds: float = 60
 ) -> list[subprocess.Popen[bytes]]:
@@ -72,6 +83,11 @@ def wait_until_it_answers(
                 f"{server.program.name} does not answer after {seconds:.0f} s: see {server.program.log}"
             )
         time.sleep(0.02)
+
+
+def _without_password(address: str) -> str:
+    parts = urlsplit(address)
+    return address if parts.password is None else address.replace(f":{parts.password}@", ":***@", 1)
 
 
 def stop(servers: Sequence[Server], processes: Sequence[subprocess.Popen[bytes]]) -> None:
