@@ -14,7 +14,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
-from config.lib import json, logs, wake
+from config.lib import actors, json, logs, wake
 from config.lib.ids import uuid7
 from triggers import event_types
 from triggers.event_types import EventType
@@ -53,7 +53,6 @@ class Draft:
 
 
 _cause: ContextVar[Cause | None] = ContextVar("cause", default=None)
-_actor: ContextVar[str] = ContextVar("actor", default="")
 
 
 @contextmanager
@@ -66,25 +65,14 @@ def caused_by(cause: Cause) -> Iterator[None]:
         _cause.reset(token)
 
 
-@contextmanager
-def acting_as(actor: str) -> Iterator[None]:
-    """Everything emitted inside was done by `user:<id>`, `token:<id>` or `system`; edges set it, payloads tell it."""
-    token = _actor.set(actor)
-    try:
-        yield
-    finally:
-        _actor.reset(token)
-
-
-def set_actor(actor: str) -> None:
-    """`acting_as` until the end of the present request or task, for edges that have no block to wrap."""
-    _actor.set(actor)
+acting_as = actors.acting_as  # edges that know triggers may name the actor here
+set_actor = actors.set_actor
 
 
 def current_actor() -> str:
     """Who is acting now: the agent of the run, else whom an edge named, else `system`."""
     cause = _cause.get()
-    return cause.actor if cause else _actor.get() or "system"
+    return cause.actor if cause else actors.current() or "system"
 
 
 def current_cause() -> Cause | None:
