@@ -72,9 +72,9 @@ reset: ## Delete the local database, keys and mail in var/ (asks first)
 	@$(PYTHON) -I config/up/reset.py
 
 .PHONY: requirements
-requirements: .installed-dev ## Compile the two .in files into hashed .txt files
-	@UV=$$(command -v uv || echo .boot/bin/uv); set -e; \
-	compile="$$UV pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url"; \
+requirements: .python ## Compile the two .in files into hashed .txt files
+	@set -e; uv=$$($(PYTHON) -I config/up/install.py uv); \
+	compile="$$uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url"; \
 	$$compile requirements.in -o requirements.txt; \
 	$$compile --constraint requirements.txt requirements-dev.in -o requirements-dev.txt; \
 	if grep -nE '^ *(-i|--index-url|--extra-index-url|--find-links)|://|@ file:' requirements.txt requirements-dev.txt; then \

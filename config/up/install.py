@@ -1,6 +1,7 @@
 """Make `.venv` hold what a requirements file pins, with hashes. Run by the Makefile before anything is installed:
 
     python -I config/up/install.py requirements.txt
+    python -I config/up/install.py uv                # prints where uv is
 
 Standard library only. A copy of the installed file stays in `.venv`; while the two are equal, nothing is done. uv
 installs in a second or two what takes pip forty, so it is used when it is there or can be had, and pip when not.
@@ -118,4 +119,7 @@ def _run(*command: str, quiet: bool = False) -> bool:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    if sys.argv[1] == "uv":
+        print(find_uv() or sys.exit("uv is needed for this and could not be fetched."))
+    else:
+        main(sys.argv[1])
