@@ -6,8 +6,14 @@ from __future__ import annotations
 import os
 import sys
 
+_NOT_INSTALLED = "Nothing is installed for this Python: type `make run`, or use .venv/bin/python."
+
 
 def main() -> None:
+    if sys.argv[1:] == [
+        "up"
+    ]:  # before settings.py, which takes the addresses of the last start for given ones
+        up()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     try:
         from django.core.management import execute_from_command_line
@@ -16,6 +22,14 @@ def main() -> None:
             "Django is not installed here: run `make run`, or use .venv/bin/python."
         ) from error
     execute_from_command_line(sys.argv)
+
+
+def up() -> None:
+    try:
+        from config.up.command import main
+    except ImportError as error:
+        raise SystemExit(_NOT_INSTALLED) from error
+    sys.exit(main())
 
 
 if __name__ == "__main__":

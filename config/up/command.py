@@ -65,9 +65,11 @@ class Start:
 
     def run(self) -> None:
         """Until a signal comes. Raises CannotStart; then nothing of ours is left running."""
-        given = {name: os.environ[name] for name in _ADDRESSES if os.environ.get(name)}
-        servers.refuse_silent(given)
-        own = servers.missing(self._place, given)
+        own = servers.missing(self._place, os.environ)
+        started = {server.variable for server in own}
+        servers.refuse_silent(
+            {name: os.environ.get(name, "") for name in _ADDRESSES if name not in started}
+        )
         terminal.starting([server.program for server in own])
         running = servers.start(own, inherit=self._inherit)
         try:

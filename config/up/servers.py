@@ -25,17 +25,17 @@ class Server:
 
 
 def missing(place: Place, given: Mapping[str, str], *, careless: bool = False) -> list[Server]:
-    """The servers to start, because `given` has no address for them; a new database is made, nothing runs yet.
+    """The servers to start, because `given` names none, or those of an earlier start of ours; nothing runs yet.
 
     `careless` trades safety against a crash of the machine for speed: for tests. Raises CannotStart.
     """
     found = []
-    if not given.get("DATABASE_URL"):
-        address = postgres.url(place)
+    address = postgres.url(place)
+    if given.get("DATABASE_URL", "") in ("", address):
         program = postgres.program(place, careless=careless)
         found.append(Server("DATABASE_URL", address, program, partial(postgres.answers, address)))
-    if not given.get("REDIS_URL"):
-        address = valkey.url(place)
+    address = valkey.url(place)
+    if given.get("REDIS_URL", "") in ("", address):
         found.append(
             Server("REDIS_URL", address, valkey.program(place), partial(valkey.answers, address))
         )

@@ -1,4 +1,7 @@
-"""`manage.py up`: start everything, here, until Ctrl-C. `make run` calls it; config/up/ does it."""
+"""`manage.py up`: start everything, here, until Ctrl-C. `make run` calls it; config/up/ does it.
+
+manage.py does not come here for a plain `up`: settings.py would already have read what the last start left in run.env.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +15,8 @@ from config.up.place import REPOSITORY
 
 
 class Command(BaseCommand):
-    help = "Start everything: servers where none are given, migrations, demo, all processes."
+    help = "Start everything: servers where DATABASE_URL or REDIS_URL is not set, migrations, demo, all processes."
     requires_system_checks = ()
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Become the supervisor. It is a new program, because this one has all of Django in its memory."""
-        os.chdir(REPOSITORY)
-        os.execv(sys.executable, [sys.executable, "-m", "config.up"])  # noqa: S606
+        os.execv(sys.executable, [sys.executable, str(REPOSITORY / "manage.py"), "up"])  # noqa: S606
