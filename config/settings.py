@@ -202,7 +202,9 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "config.lib.rest.answer_error",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
     "NUM_PROXIES": NUM_PROXIES,
-    "DATETIME_FORMAT": "iso-8601",
+    "DATETIME_FORMAT": None,  # config.lib.json writes times, in one form
+    "DATE_FORMAT": None,
+    "DEFAULT_METADATA_CLASS": None,  # OPTIONS would tell names of other people
     "COERCE_DECIMAL_TO_STRING": False,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }

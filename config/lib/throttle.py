@@ -1,0 +1,129 @@
+"""Limits on callers: at most N calls a minute, counted in Redis, in one round trip, open when Redis is away.
+
+The window slides: the share of the last minute that is still in sight counts, so that nobody gets twice the limit
+around the turn of a minute. A refused call is not counted.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import math
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, ClassVar
+
+import redis
+from django.conf import settings
+from django.http import HttpRequest
+from rest_framework.request import Request
+from rest_framework.throttling import BaseThrottle
+
+if TYPE_CHECKING:  # importing views here could be a circle: settings may name what uses this
+    from rest_framework.views import APIView
+
+log = logging.getLogger(__name__)
+_TIMEOUT_SECONDS = 0.1
+_WINDOW_SECONDS = 60
+
+# KEYS: one counter name per caller. ARGV: limit, window in seconds. Answers the milliseconds to wait, 0 = admitted.
+# The clock is Redis' own, so that all processes share it.
+_ADMIT = """
+local limit, window = tonumber(ARGV[1]), tonumber(ARGV[2])
+local time = redis.call('TIME')
+local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
+local slot = math.floor(now / window)
+local gone = now / window - slot
+local wait = 0
+for _, key in ipairs(KEYS) do
+  local before = tonumber(redis.call('GET', key .. ':' .. (slot - 1)) or '0')
+  local here = tonumber(redis.call('GET', key .. ':' .. slot) or '0')
+  if before * (1 - gone) + here + 1 > limit then
+    local until_room = 1 - gone
+    if here + 1 <= limit and before > 0 then
+      until_room = 1 - gone - (limit - here - 1) / before
+    end
+    wait = math.max(wait, math.ceil(until_room * window * 1000), 1)
+  end
+end
+if wait == 0 then
+  for _, key in ipairs(KEYS) do
+    redis.call('INCR', key .. ':' .. slot)
+    redis.call('EXPIRE', key .. ':' .. slot, window * 2)
+  end
+end
+return wait
+"""
+
+
+def seconds_to_wait(name: str, *, callers: Sequence[str], per_minute: int) -> int:
+    """0 where the call is admitted, and then it has been counted for each caller; else whole seconds, for Retry-After.
+
+    `name` is what is limited (`emit`); a limit of 0 refuses nothing.
+    """
+    if per_minute <= 0 or not callers:
+        return 0
+    keys = [f"throttle:{name}:{caller}" for caller in callers]
+    try:
+        wait = _client().eval(_ADMIT, len(keys), *keys, str(per_minute), str(_WINDOW_SECONDS))
+    except redis.RedisError:
+        log.warning("limit not checked, Redis is away", extra={"limit": name})
+        return 0
+    return math.ceil(int(wait) / 1000)
+
+
+@lru_cache(maxsize=1)
+def _client() -> redis.Redis:
+    return redis.Redis.from_url(
+        settings.REDIS_URL,
+        socket_timeout=_TIMEOUT_SECONDS,
+        socket_connect_timeout=_TIMEOUT_SECONDS,
+        retry=None,
+    )
+
+
+def peer(request: HttpRequest | Request) -> str:
+    """Who sent this, for counting: the real peer behind our own NUM_PROXIES proxies, an IPv6 network of /64 as one.
+
+    X-Forwarded-For is believed only as far as our own proxies wrote it.
+    """
+    address = request.META.get("REMOTE_ADDR") or "unknown"
+    forwarded = [
+        part.strip()
+        for part in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
+        if part.strip()
+    ]
+    if settings.NUM_PROXIES > 0 and forwarded:
+        address = forwarded[-min(settings.NUM_PROXIES, len(forwarded))]
+    try:
+        ip = ipaddress.ip_address(address)
+    except ValueError:
+        return "unknown"
+    if isinstance(ip, ipaddress.IPv4Address):
+        return str(ip)
+    if ip.ipv4_mapped:
+        return str(ip.ipv4_mapped)
+    return str(ipaddress.ip_network((int(ip), 64), strict=False))
+
+
+class PerCaller(BaseThrottle):
+    """Limits a REST view per user and per token; subclass it with the `name` and the `setting` that holds the limit."""
+
+    name: ClassVar[str]
+    setting: ClassVar[str]
+    _wait = 0
+
+    def allow_request(self, request: Request, view: APIView) -> bool:
+        callers = (
+            [f"user:{request.user.pk}"]
+            if request.user.is_authenticated
+            else [f"peer:{peer(request)}"]
+        )
+        if request.auth is not None:
+            callers.append(f"token:{request.auth.pk}")
+        limit = int(getattr(settings, self.setting))
+        self._wait = seconds_to_wait(self.name, callers=callers, per_minute=limit)
+        return self._wait == 0
+
+    def wait(self) -> float:
+        return float(self._wait)
