@@ -198,7 +198,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["config.lib.rest.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["config.lib.rest.JSONRenderer"],
     "DEFAULT_PAGINATION_CLASS": "config.lib.rest.Page",
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "config.lib.rest.schema.Schema",
     "EXCEPTION_HANDLER": "config.lib.rest.answer_error",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
     "NUM_PROXIES": NUM_PROXIES,

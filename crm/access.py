@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
+from django.contrib.auth.models import AnonymousUser, User
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import SimpleLazyObject
@@ -115,11 +115,11 @@ def membership_of(request: HttpRequest) -> Membership | None:
     return _only_membership(user)
 
 
-def _membership(user: AbstractBaseUser, **where: Any) -> Membership | None:
+def _membership(user: User, **where: Any) -> Membership | None:
     return Membership.objects.select_related("workspace").filter(user=user, **where).first()
 
 
-def _only_membership(user: AbstractBaseUser) -> Membership | None:
+def _only_membership(user: User) -> Membership | None:
     found = list(Membership.objects.select_related("workspace").filter(user=user)[:2])
     return found[0] if len(found) == 1 else None
 
@@ -137,7 +137,7 @@ class HasWorkspaceScope(permissions.BasePermission):
     """
 
     def has_permission(self, request: Request, view: APIView) -> bool:
-        if not request.user or not request.user.is_authenticated:
+        if not request.user.is_authenticated:
             return False
         if getattr(request._request, "membership", None) is None:
             raise exceptions.PermissionDenied(

@@ -83,27 +83,34 @@ def _client() -> redis.Redis:
 
 
 def peer(request: HttpRequest | Request) -> str:
-    """Who sent this, for counting: the real peer behind our own NUM_PROXIES proxies, an IPv6 network of /64 as one.
+    """Who sent this, for counting: the address, an IPv6 network of /64 as one."""
+    ip = _ip(request)
+    if isinstance(ip, ipaddress.IPv6Address):
+        return str(ipaddress.ip_network((int(ip), 64), strict=False))
+    return str(ip or "unknown")
 
-    X-Forwarded-For is believed only as far as our own proxies wrote it.
-    """
-    address = request.META.get("REMOTE_ADDR") or "unknown"
+
+def address(request: HttpRequest | Request) -> str | None:
+    """The address of the real peer behind our own NUM_PROXIES proxies; None where it has none (a unix socket)."""
+    ip = _ip(request)
+    return str(ip) if ip else None
+
+
+def _ip(request: HttpRequest | Request) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """X-Forwarded-For is believed only as far as our own proxies wrote it."""
+    text = request.META.get("REMOTE_ADDR") or ""
     forwarded = [
         part.strip()
         for part in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
         if part.strip()
     ]
     if settings.NUM_PROXIES > 0 and forwarded:
-        address = forwarded[-min(settings.NUM_PROXIES, len(forwarded))]
+        text = forwarded[-min(settings.NUM_PROXIES, len(forwarded))]
     try:
-        ip = ipaddress.ip_address(address)
+        ip = ipaddress.ip_address(text)
     except ValueError:
-        return "unknown"
-    if isinstance(ip, ipaddress.IPv4Address):
-        return str(ip)
-    if ip.ipv4_mapped:
-        return str(ip.ipv4_mapped)
-    return str(ipaddress.ip_network((int(ip), 64), strict=False))
+        return None
+    return getattr(ip, "ipv4_mapped", None) or ip
 
 
 class PerCaller(BaseThrottle):

@@ -11,7 +11,7 @@ from django.apps import apps
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.core.exceptions import ValidationError as ModelError
 from django.db import DataError, IntegrityError
-from django.db.models import F
+from django.db.models import F, ProtectedError, RestrictedError
 from django.db.models.constraints import BaseConstraint, UniqueConstraint
 from django.http import Http404, UnreadablePostError
 from rest_framework import exceptions
@@ -136,6 +136,8 @@ def from_model_error(exc: ModelError) -> Failure:
 
 def from_database(exc: IntegrityError | DataError) -> Failure | None:
     """What only the database could check, as the sentence that the constraint stands for."""
+    if isinstance(exc, ProtectedError | RestrictedError):
+        return Conflict("Something else refers to this.", code="in_use")
     diagnosis = getattr(exc.__cause__, "diag", None)
     state = getattr(exc.__cause__, "sqlstate", None) or ""
     if state == "23505":
@@ -170,8 +172,13 @@ def _constraints() -> Iterator[UniqueConstraint]:
 def _fields_of(constraint: UniqueConstraint) -> list[str]:
     named = list(constraint.fields)
     for expression in constraint.expressions:
-        named += [part.name for part in expression.flatten() if isinstance(part, F)]
+        named += [part.name for part in _parts(expression) if isinstance(part, F)]
     return [name for name in named if name != "workspace"]
+
+
+def _parts(expression: Any) -> Iterator[Any]:
+    """An expression with all that is inside it (django-stubs know less of F than Django does, hence Any)."""
+    yield from expression.flatten() if hasattr(expression, "flatten") else [expression]
 
 
 def _taken(exc: exceptions.ValidationError) -> Conflict | None:
@@ -207,7 +214,7 @@ def _message(failure: exceptions.APIException) -> str:
     if isinstance(failure, Failure):
         return failure.message
     if isinstance(failure, exceptions.Throttled):
-        return f"Too many requests; try again in {math.ceil(failure.wait or 1)} seconds."
+        return f"Too many requests; try again in {math.ceil(getattr(failure, 'wait', None) or 1)} seconds."
     if isinstance(failure, exceptions.NotFound):
         return "There is nothing here under this id."  # one text for what is missing and what is someone else's
     if isinstance(failure, exceptions.ValidationError):

@@ -56,6 +56,28 @@ class Filter:
         )
 
 
+def parameters(request: Request) -> dict[str, str]:
+    """The query's parameters; of one that is given twice, the last."""
+    return {name: str(text) for name, text in request.query_params.items()}
+
+
+class StrictQuery:
+    """Mix into views: refuses what no database can look for, and reads bodies that come without Content-Length."""
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        for name, text in parameters(request).items():
+            if "\x00" in name + text:
+                raise exceptions.ValidationError(
+                    {name.replace("\x00", ""): ["The character NUL is not allowed."]}
+                )
+        meta = request._request.META
+        if "chunked" in meta.get("HTTP_TRANSFER_ENCODING", "").lower():
+            meta["CONTENT_LENGTH"] = str(
+                len(request._request.body)
+            )  # else the body counts as empty
+        super().initial(request, *args, **kwargs)  # type: ignore[misc]  # of the view that this is mixed into
+
+
 class DeclaredFilters(BaseFilterBackend):
     """Applies a view's `filters` (`{name: Filter}`) and `?search=`: each word in any of its `search_fields`.
 
@@ -67,8 +89,7 @@ class DeclaredFilters(BaseFilterBackend):
     ) -> QuerySet[Any]:
         wrong: dict[str, Any] = {}
         declared: dict[str, Filter] = getattr(view, "filters", {})
-        for name, text in request.query_params.items():
-            _refuse_nul(name, text)
+        for name, text in parameters(request).items():
             if name in declared and text != "":
                 try:
                     queryset = declared[name].narrow(queryset, text)
@@ -79,7 +100,7 @@ class DeclaredFilters(BaseFilterBackend):
         if wrong:
             raise exceptions.ValidationError(wrong)
         return _search(
-            queryset, request.query_params.get("search", ""), getattr(view, "search_fields", ())
+            queryset, parameters(request).get("search", ""), getattr(view, "search_fields", ())
         )
 
     def get_schema_operation_parameters(self, view: APIView) -> list[dict[str, Any]]:
@@ -97,13 +118,6 @@ class DeclaredFilters(BaseFilterBackend):
             }
             for name, text in names.items()
         ]
-
-
-def _refuse_nul(name: str, text: str) -> None:
-    if "\x00" in text:
-        raise exceptions.ValidationError(
-            {name.replace("\x00", ""): ["The character NUL is not allowed."]}
-        )
 
 
 def _search(queryset: QuerySet[Any], text: str, fields: tuple[str, ...]) -> QuerySet[Any]:

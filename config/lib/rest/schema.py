@@ -1,8 +1,12 @@
-"""What the API's description says about errors."""
+"""The API's description: each operation's errors and headers, without a word from its view."""
 
 from __future__ import annotations
 
-from drf_spectacular.utils import OpenApiResponse
+from typing import Any
+
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
 
 
@@ -32,8 +36,42 @@ ALWAYS = (400, 401, 403, 503)
 
 
 def failures(*statuses: int) -> dict[int, OpenApiResponse]:
-    """The error answers of an operation, for `extend_schema(responses={200: ..., **failures(404, 409)})`."""
+    """More error answers than `Schema` adds by itself: `extend_schema(responses={200: ..., **failures(429)})`."""
     return {
         status: OpenApiResponse(ErrorBody, _WORDS[status])
         for status in sorted({*ALWAYS, *statuses})
     }
+
+
+class Schema(AutoSchema):
+    """Adds the error answers that every operation of its kind has, and `If-Match` where it is understood."""
+
+    def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:
+        bodies: dict[str, Any] = super()._get_response_bodies(direction)
+        for status, answer in failures(*self._expected_failures()).items():
+            bodies.setdefault(str(status), self._get_response_for_code(answer, str(status)))  # type: ignore[no-untyped-call]
+        return bodies
+
+    def _expected_failures(self) -> list[int]:
+        statuses = [404] if "{" in self.path else []
+        if self.method in {"POST", "PUT", "PATCH"}:
+            statuses += [409, 413, 415]
+        if self._knows_etags():
+            statuses.append(412)
+        return statuses
+
+    def _knows_etags(self) -> bool:
+        return getattr(self.view, "action", "") in {
+            "update",
+            "partial_update",
+            "destroy",
+        } and hasattr(self.view, "refuse_stale")
+
+    def get_override_parameters(self) -> list[Any]:
+        parameters: list[Any] = super().get_override_parameters()
+        if self._knows_etags():
+            text = "The ETag that was read: 412 where the object has changed since."
+            parameters.append(
+                OpenApiParameter("If-Match", OpenApiTypes.STR, "header", description=text)
+            )
+        return parameters
