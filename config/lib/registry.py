@@ -15,10 +15,13 @@ import importlib
 import pkgutil
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from types import FrameType
 from typing import Generic, NamedTuple, TypeVar, overload
 
 T = TypeVar("T")
 V = TypeVar("V")
+
+_CALLS = 4
 
 
 class DuplicateName(Exception):
@@ -36,10 +39,33 @@ class UnknownName(LookupError):
 
 
 class _Place(NamedTuple):
-    """Where a name was registered: a reloaded module registers again from the same line."""
+    """Where a name was registered; a reloaded module registers again from the very same place.
 
-    module: str
-    line: int
+    `calls` are the nearest callers as (module, line), outwards, up to a module's own level: so an app's
+    `register()` around ours does not make all of its entries seem to come from one line.
+    """
+
+    calls: tuple[tuple[str, int], ...]
+    at_module_level: bool
+
+    @classmethod
+    def of_caller(cls) -> _Place:
+        calls: list[tuple[str, int]] = []
+        frame: FrameType | None = sys._getframe(2)  # nothing public knows the line
+        while frame is not None and len(calls) < _CALLS:
+            calls.append((frame.f_globals.get("__name__", ""), frame.f_lineno))
+            if frame.f_code.co_name == "<module>":
+                return cls(tuple(calls), at_module_level=True)
+            frame = frame.f_back
+        return cls(tuple(calls), at_module_level=False)
+
+    @property
+    def module(self) -> str:
+        return self.calls[-1 if self.at_module_level else 0][0]
+
+    def __str__(self) -> str:
+        module, line = self.calls[-1 if self.at_module_level else 0]
+        return f"{module} (line {line})"
 
 
 class Registry(Generic[T]):
@@ -56,8 +82,7 @@ class Registry(Generic[T]):
     def register(self, name: str, value: T) -> T: ...
     def register(self, name: str, value: T | None = None) -> T | Callable[[V], V]:
         """Add `value`, or decorate it; raises DuplicateName where another place has the name."""
-        frame = sys._getframe(1)  # noqa: SLF001 - the caller's line tells a reload from a clash
-        place = _Place(frame.f_globals.get("__name__", ""), frame.f_lineno)
+        place = _Place.of_caller()
         if value is not None:
             self._add(name, value, place)
             return value
@@ -72,8 +97,7 @@ class Registry(Generic[T]):
         taken = self._places.get(name)
         if taken is not None and taken != place:
             raise DuplicateName(
-                f"{name!r} in {self.title} is registered by {place.module} (line {place.line}) "
-                f"and by {taken.module} (line {taken.line})."
+                f"{name!r} in {self.title} is registered by {place} and by {taken}."
             )
         self._entries[name] = value
         self._places[name] = place

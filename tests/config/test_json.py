@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as stdlib_json
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -109,11 +110,8 @@ def test_loads_reads_what_dumps_and_others_write(value: Any) -> None:
 
 @given(st.binary() | st.text() | st.text(alphabet='{}[]":,\\u0019e.-a '))
 def test_loads_raises_nothing_but_invalid_json(raw: bytes | str) -> None:
-    try:
+    with suppress(json.InvalidJSON):
         value = json.loads(raw)
-    except json.InvalidJSON as error:
-        assert error.position >= 0
-    else:
         assert json.loads(json.dumps(value)) == value
 
 

@@ -39,6 +39,17 @@ def test_refuses_a_name_that_is_taken() -> None:
     assert kinds.get("round")() == "one"
 
 
+def test_refuses_a_taken_name_behind_a_wrapper() -> None:
+    kinds: Kinds = Registry("kinds")
+
+    def register(name: str) -> None:
+        kinds.register(name, lambda: "")
+
+    register("round")
+    with pytest.raises(DuplicateName):
+        register("round")
+
+
 def test_unknown_name_suggests_the_closest() -> None:
     kinds: Kinds = Registry("kinds")
     kinds.register("greater_than", lambda: "")

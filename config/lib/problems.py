@@ -1,0 +1,22 @@
+"""What is wrong with a piece of configuration, where, and what was probably meant."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """`path` leads to the fault inside what was checked (`rules[0].operator`); "" is the whole of it."""
+
+    path: str
+    message: str
+    suggestion: str | None = None
+
+    def as_dict(self) -> dict[str, str | None]:
+        return asdict(self)
+
+    def __str__(self) -> str:
+        where = f"{self.path}: " if self.path else ""
+        hint = f" Did you mean {self.suggestion!r}?" if self.suggestion else ""
+        return f"{where}{self.message}{hint}"

@@ -1,0 +1,44 @@
+"""`contains`: text within text, or an element of a list."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.triggers.operators.asking import INCOMPARABLE, ask, fault
+
+
+@pytest.mark.parametrize(
+    ("actual", "expected", "met"),
+    [
+        pytest.param("Director of Sales", "sales", True, id="text-in-any-case"),
+        pytest.param("Director", "sales", False, id="not-there"),
+        pytest.param("STRASSE", "straße", True, id="folded"),
+        pytest.param(["vip", "new"], "VIP", True, id="element-in-any-case"),
+        pytest.param(["vip-gold"], "vip", False, id="not-a-part-of-an-element"),
+        pytest.param([1, 2], 2.0, True, id="number-in-list"),
+        pytest.param([True], 1, False, id="true-is-not-1-in-list"),
+        pytest.param([], "a", False, id="empty-list"),
+        pytest.param("order 15", 15, True, id="number-in-text"),
+        pytest.param("", "a", False, id="empty-text"),
+        pytest.param({"vip": 1}, "vip", INCOMPARABLE, id="object"),
+        pytest.param(15, 5, INCOMPARABLE, id="number"),
+        pytest.param("true", True, INCOMPARABLE, id="boolean-in-text"),
+    ],
+)
+def test_contains(actual: Any, expected: Any, met: bool | str) -> None:
+    assert ask("contains", actual, expected) == met
+
+
+@pytest.mark.parametrize(
+    "expected",
+    [
+        pytest.param("", id="empty"),
+        pytest.param(None, id="null"),
+        pytest.param([], id="list"),
+        pytest.param({}, id="object"),
+    ],
+)
+def test_refuses_the_value(expected: Any) -> None:
+    assert fault("contains", expected)

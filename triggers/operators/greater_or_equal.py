@@ -1,0 +1,20 @@
+"""`greater_or_equal`: at least this number or this time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from triggers.comparing import Limit, difference, limit, limit_problem
+from triggers.operators import Operator, Value, register
+
+
+def test(actual: Any, expected: Limit) -> bool:
+    return difference(actual, expected) >= 0
+
+
+register(
+    Operator(
+        "greater_or_equal", "is at least", test,
+        value=Value.NUMBER, short="gte", check=limit_problem, prepare=limit,
+    )
+)  # fmt: skip
