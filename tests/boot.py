@@ -11,7 +11,6 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Generator
 from pathlib import Path
@@ -27,14 +26,14 @@ class _Ground:
 
     def __init__(self) -> None:
         self.place = Place(Path(tempfile.mkdtemp(prefix="tf-test-")))
-        self.servers: list[servers.Server] = []
-        self.processes: list[subprocess.Popen[bytes]] = []
+        self.started = servers.Started([])
 
     def start(self) -> None:
         self.place.prepare()
-        self.servers = servers.missing(self.place, os.environ, careless=True)
-        self.processes = servers.start(self.servers)
-        os.environ.update({server.variable: server.url for server in self.servers})
+        own = servers.missing(self.place, os.environ, careless=True)
+        with servers.Started(own) as self.started:
+            self.started.wait_until_they_answer()
+        os.environ.update({server.variable: server.url for server in own})
         os.environ["VAR_DIR"] = str(self.place.root)
         keys = self.place.keys()
         for name in ("SECRET_KEY", "FIELD_KEY"):
@@ -42,8 +41,7 @@ class _Ground:
 
     def stop(self) -> None:
         """Twice is once."""
-        servers.stop(self.servers[: len(self.processes)], self.processes)
-        self.processes.clear()
+        self.started.stop()
         self.place.remove_sockets()
         shutil.rmtree(self.place.root, ignore_errors=True)
 
@@ -66,7 +64,7 @@ def pytest_load_initial_conftests() -> Generator[None]:
 
 
 def pytest_report_header() -> str:
-    started = [server.program.name for ground in _grounds for server in ground.servers]
+    started = [server.program.name for ground in _grounds for server in ground.started.servers]
     return f"servers: {', '.join(started) or 'none'} started for this run, the others from the environment"
 
 

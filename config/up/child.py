@@ -12,10 +12,13 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 _PR_SET_PDEATHSIG = 1
@@ -42,20 +45,26 @@ class Program:
             return log.read().decode(errors="replace").splitlines()[-count:]
 
 
-def start(
-    program: Program, *, inherit: Sequence[int] = (), capture: bool = False
-) -> subprocess.Popen[bytes]:
+class Child(Protocol):
+    """A running program: what subprocess.Popen and forked.Fork have in common."""
+
+    pid: int
+
+    def poll(self) -> int | None:
+        """The exit code, negative for a signal; None while it runs."""
+
+
+def start(program: Program, *, inherit: Sequence[int] = ()) -> subprocess.Popen[bytes]:
     """Start it in a session of its own, its output appended to its log.
 
-    `inherit` are descriptors that it keeps open; with `capture`, its standard output comes to us instead of the log.
-    Raises OSError where it cannot be executed.
+    `inherit` are descriptors that it keeps open. Raises OSError where it cannot be executed.
     """
     user, group = program.identity or (None, None)
     with program.log.open("ab") as log:
         return subprocess.Popen(
             program.command,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE if capture else log,
+            stdout=log,
             stderr=log,
             cwd=program.folder,
             env=dict(program.environment),
@@ -64,44 +73,40 @@ def start(
             user=user,
             group=group,
             extra_groups=None if user is None else [],
-            preexec_fn=_die_with_parent(program.orphan_signal),  # noqa: PLW1509 - we start children from one thread only
+            preexec_fn=partial(die_with, os.getpid(), program.orphan_signal),  # noqa: PLW1509 - one thread only
         )
 
 
-def signal_stop(process: subprocess.Popen[bytes], program: Program) -> None:
+def die_with(parent: int, number: signal.Signals) -> None:
+    """Called in a child: from here on the kernel sends it `number` when `parent` is gone. Nothing on macOS."""
+    if _LIBC is None:
+        return
+    _LIBC.prctl(_PR_SET_PDEATHSIG, int(number))
+    if os.getppid() != parent:  # it went before we had said so
+        os._exit(1)
+
+
+def signal_stop(child: Child, program: Program) -> None:
     """Ask it to stop; the program itself tells its own children."""
-    with suppress(ProcessLookupError):
-        process.send_signal(program.stop_signal)
+    if child.poll() is None:
+        with suppress(ProcessLookupError):
+            os.kill(child.pid, program.stop_signal)
 
 
-def wait_stopped(process: subprocess.Popen[bytes], *, seconds: float) -> bool:
-    """Wait, then kill whatever is left of its process group. True when it ended by itself."""
-    try:
-        process.wait(timeout=max(seconds, 0))
-    except subprocess.TimeoutExpired:
-        kill(process)
-        return False
-    kill(process)
+def wait(child: Child, *, seconds: float) -> bool:
+    """False when it still runs after `seconds`."""
+    until = time.monotonic() + seconds
+    while child.poll() is None:
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.02)
     return True
 
 
-def kill(process: subprocess.Popen[bytes]) -> None:
-    """End the whole process group at once."""
+def kill(child: Child) -> None:
+    """End its whole process group at once: also what it left behind when it ended by itself."""
     with suppress(
         ProcessLookupError, PermissionError
     ):  # macOS answers PermissionError for a group of zombies
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-
-
-def _die_with_parent(orphan_signal: signal.Signals) -> Callable[[], None] | None:
-    if _LIBC is None:
-        return None
-    parent = os.getpid()
-
-    def before_exec() -> None:
-        _LIBC.prctl(_PR_SET_PDEATHSIG, int(orphan_signal))
-        if os.getppid() != parent:  # it died before we had said so
-            os._exit(1)
-
-    return before_exec
+        os.killpg(child.pid, signal.SIGKILL)
+    wait(child, seconds=5)

@@ -5,20 +5,20 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
-from config.up import child, processes, servers, terminal
+from config.up import child, forked, processes, servers, terminal
 from config.up.address import Address
 from config.up.place import CannotStart, Place, write_env
-from config.up.servers import Server
+from config.up.servers import Server, Started
 from config.up.supervisor import STOPPING, Supervisor
 
-_ADDRESSES = ("DATABASE_URL", "REDIS_URL", "CELERY_BROKER_URL")
-_KEYS = ("SECRET_KEY", "FIELD_KEY")
+_ADDRESSES = ("DATABASE_URL", "REDIS_URL")
+_KEPT = (*_ADDRESSES, "CELERY_BROKER_URL", "SECRET_KEY", "FIELD_KEY")
 _FORMER_SECONDS = 40.0  # longer than an agents process of the last start may take to stop
 _ASK_EVERY_SECONDS = 0.15
 _TRIM_EVERY_SECONDS = 60.0
@@ -71,50 +71,45 @@ class Start:
             {name: os.environ.get(name, "") for name in _ADDRESSES if name not in started}
         )
         terminal.starting([server.program for server in own])
-        running = servers.start(own, inherit=self._inherit)
-        try:
-            environment = environment_of_children(self._place, self._address, own)
-            write_env(self._place.run_env, _kept(environment))
-            demo = self._prepare(environment)
-        except BaseException:
-            servers.stop(own, running)
-            raise
-        self._supervise(own, running, environment, demo)
+        with servers.Started(own, inherit=self._inherit) as running:
+            os.environ.update(environment_of_children(self._place, self._address, own))
+            write_env(
+                self._place.run_env,
+                {name: os.environ[name] for name in _KEPT if os.environ.get(name)},
+            )
+            forked.load()  # while the servers start
+            running.wait_until_they_answer()
+            demo = self._prepare()
+            self._supervise(running, demo)
 
-    def _prepare(self, environment: Mapping[str, str]) -> Demo:
-        program = processes.preparation(self._place, environment)
-        process = child.start(program, inherit=self._inherit, capture=True)
+    def _prepare(self) -> Demo:
+        program = processes.preparation(self._place)
+        process = forked.start(program, inherit=self._inherit)
         try:
-            said, _ = process.communicate()
+            while process.poll() is None:
+                time.sleep(0.02)
         finally:
             child.kill(process)
-        if process.returncode != 0:
+        if process.poll() != 0:
             lines = "\n  ".join(["", *program.last_lines(20)])
             raise CannotStart(
                 f"The database could not be prepared; {terminal.shown(program.log)} says:{lines}"
             )
-        return Demo(**json.loads(said.splitlines()[-1]))
+        return Demo(**json.loads((self._place.root / "demo.json").read_text()))
 
-    def _supervise(
-        self,
-        own: list[Server],
-        running: list[subprocess.Popen[bytes]],
-        environment: Mapping[str, str],
-        demo: Demo,
-    ) -> None:
-        grace = float(environment.get("GRACE_SECONDS") or 20)
+    def _supervise(self, running: Started, demo: Demo) -> None:
         stages = processes.table(
-            self._place, environment, address=self._address, grace_seconds=grace
+            self._place, self._address, grace_seconds=float(os.environ.get("GRACE_SECONDS") or 20)
         )
-        stages.append([server.program for server in own])
-        password = environment["DEMO_PASSWORD"] if demo.login else None
+        stages.append([server.program for server in running.servers])
+        password = os.environ["DEMO_PASSWORD"] if demo.login else None
         supervisor = Supervisor(
             stages,
-            inherit=self._inherit,
+            start=partial(forked.start, inherit=self._inherit),
             on_death=terminal.died,
             chores=[self._greeting(demo.form, password), self._trim],
         )
-        for server, process in zip(own, running, strict=True):
+        for server, process in zip(running.servers, running.children, strict=True):
             supervisor.adopt(server.program, process)
         try:
             supervisor.run()
@@ -140,26 +135,16 @@ class Start:
 
 
 def environment_of_children(place: Place, address: Address, own: list[Server]) -> dict[str, str]:
-    """Our environment, with the servers' addresses, the generated keys where none are set, and where we are."""
-    ours = {
-        name: value
-        for name, value in os.environ.items()
-        if value or name not in (*_ADDRESSES, *_KEYS)
-    }
+    """What children need beside our environment: addresses, generated keys where none are set, and where we are."""
+    keys = {name: value for name, value in place.keys().items() if not os.environ.get(name)}
     return {
-        **place.keys(),
-        **ours,
+        **keys,
         **{server.variable: server.url for server in own},
         "DJANGO_SETTINGS_MODULE": "config.settings",
         "VAR_DIR": str(place.root),
         "PORT": str(address.port),
         "PYTHONUNBUFFERED": "1",
-        "MALLOC_ARENA_MAX": "2",  # glibc gives each thread an arena of its own, and keeps it
     }
-
-
-def _kept(environment: Mapping[str, str]) -> dict[str, str]:
-    return {name: environment[name] for name in (*_ADDRESSES, *_KEYS) if environment.get(name)}
 
 
 def _interrupt(number: int, frame: object) -> None:

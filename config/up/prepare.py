@@ -1,16 +1,15 @@
 """Migrate, and fill an empty database with the demo. A process of its own: `python -m config.up.prepare`.
 
-The supervisor starts it before everything else and reads one line of JSON from its standard output:
+The supervisor starts it before everything else, and reads what it leaves in `var/demo.json`:
 `{"form": "/forms/<public id>/" | null, "login": true}`, where `login` says that user admin has DEMO_PASSWORD.
 An empty database is one without any workspace, so a demo that somebody deleted does not come back beside their own.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import sys
+from pathlib import Path
 
 import django
 
@@ -18,9 +17,9 @@ import django
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     django.setup()
-    with contextlib.redirect_stdout(sys.stderr):  # into the log
-        migrate_and_seed()
-    print(json.dumps({"form": demo_form(), "login": login_works()}))
+    migrate_and_seed()
+    found = {"form": demo_form(), "login": login_works()}
+    (Path(os.environ["VAR_DIR"]) / "demo.json").write_text(json.dumps(found))
 
 
 def migrate_and_seed() -> None:

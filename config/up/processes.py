@@ -7,7 +7,6 @@ mingling and heartbeat events are off: nothing here listens to them, and minglin
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from functools import partial
 
 from config.up.address import Address
@@ -18,14 +17,12 @@ _CELERY = (sys.executable, "-m", "celery", "-A", "config")
 _WORKER = (*_CELERY, "worker", "--without-gossip", "--without-mingle", "--without-heartbeat")
 
 
-def table(
-    place: Place, environment: Mapping[str, str], *, address: Address, grace_seconds: float
-) -> list[list[Program]]:
+def table(place: Place, address: Address, *, grace_seconds: float) -> list[list[Program]]:
     """In the order in which they are stopped, stage by stage; they are started the other way round.
 
     `grace_seconds`: how long the workers let runs go on after they were told to stop.
     """
-    program = partial(_program, place, environment)
+    program = partial(_program, place)
     worker = partial(program, stop_seconds=grace_seconds + 10)
     return [
         [program("beat", *_CELERY, "beat", "--pidfile=")],
@@ -40,19 +37,16 @@ def table(
     ]
 
 
-def preparation(place: Place, environment: Mapping[str, str]) -> Program:
+def preparation(place: Place) -> Program:
     """Migrates and seeds, then ends; see prepare.py for what it prints."""
-    return _program(place, environment, "prepare", sys.executable, "-m", "config.up.prepare")
+    return _program(place, "prepare", sys.executable, "-m", "config.up.prepare")
 
 
-def _program(
-    place: Place, environment: Mapping[str, str], name: str, *command: str, stop_seconds: float = 10
-) -> Program:
+def _program(place: Place, name: str, *command: str, stop_seconds: float = 10) -> Program:
     return Program(
         name=name,
         command=command,
         log=place.log(name),
-        environment=environment,
         folder=REPOSITORY,
         stop_seconds=stop_seconds,
     )

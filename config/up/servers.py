@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Self
 from urllib.parse import urlsplit
 
 from config.up import child, postgres, valkey
-from config.up.child import Program
+from config.up.child import Child, Program
 from config.up.place import CannotStart, Place
 
 
@@ -52,26 +52,46 @@ def refuse_silent(given: Mapping[str, str]) -> None:
             )
 
 
-def start(
-    servers: Sequence[Server], *, inherit: Sequence[int] = (), seconds: float = 60
-) -> list[subprocess.Popen[bytes]]:
-    """Start all, then wait until each answers; on failure none is left running. Raises CannotStart."""
-    started: list[subprocess.Popen[bytes]] = []
-    try:
-        started.extend(child.start(server.program, inherit=inherit) for server in servers)
-        for server, process in zip(servers, started, strict=True):
-            wait_until_it_answers(server, process, seconds=seconds)
-    except BaseException:
-        stop(servers[: len(started)], started)
-        raise
-    return started
+class Started:
+    """Servers started together; leaving the `with` by an exception stops them."""
+
+    def __init__(self, servers: Sequence[Server], *, inherit: Sequence[int] = ()) -> None:
+        self.servers = list(servers)
+        self.children: list[Child] = []
+        self._inherit = inherit
+
+    def __enter__(self) -> Self:
+        """They run from here on, but may not answer yet."""
+        try:
+            for server in self.servers:
+                self.children.append(child.start(server.program, inherit=self._inherit))
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            self.stop()
+
+    def wait_until_they_answer(self, *, seconds: float = 60) -> None:
+        """Raises CannotStart when one dies first, or stays silent."""
+        until = time.monotonic() + seconds
+        for server, process in zip(self.servers, self.children, strict=True):
+            _wait(server, process, until)
+
+    def stop(self) -> None:
+        """Both at once; each is killed when its time is up. Twice is once."""
+        pairs = list(zip(self.servers, self.children, strict=False))
+        for server, process in pairs:
+            child.signal_stop(process, server.program)
+        for server, process in pairs:
+            child.wait(process, seconds=server.program.stop_seconds)
+            child.kill(process)
+        self.children.clear()
 
 
-def wait_until_it_answers(
-    server: Server, process: subprocess.Popen[bytes], *, seconds: float
-) -> None:
-    """Raises CannotStart when it dies first, or stays silent."""
-    until = time.monotonic() + seconds
+def _wait(server: Server, process: Child, until: float) -> None:
     while not server.answers():
         if process.poll() is not None:
             said = "\n  ".join(["", *server.program.last_lines()])
@@ -79,21 +99,10 @@ def wait_until_it_answers(
                 f"{server.program.name} ended as it was started; {server.program.log} says:{said}"
             )
         if time.monotonic() > until:
-            raise CannotStart(
-                f"{server.program.name} does not answer after {seconds:.0f} s: see {server.program.log}"
-            )
+            raise CannotStart(f"{server.program.name} does not answer: see {server.program.log}")
         time.sleep(0.02)
 
 
 def _without_password(address: str) -> str:
     parts = urlsplit(address)
     return address if parts.password is None else address.replace(f":{parts.password}@", ":***@", 1)
-
-
-def stop(servers: Sequence[Server], processes: Sequence[subprocess.Popen[bytes]]) -> None:
-    """Both at once; each is killed when its time is up."""
-    pairs = list(zip(servers, processes, strict=True))
-    for server, process in pairs:
-        child.signal_stop(process, server.program)
-    for server, process in pairs:
-        child.wait_stopped(process, seconds=server.program.stop_seconds)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import select
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -17,7 +16,7 @@ from dataclasses import dataclass
 from types import FrameType
 
 from config.up import child
-from config.up.child import Program
+from config.up.child import Child, Program
 
 FIRST_DELAY, LONGEST_DELAY = 1.0, 30.0
 A_GOOD_LIFE = 60.0  # seconds after which a death is taken for the first one again
@@ -29,7 +28,7 @@ class Charge:
     """One program in our care. `process` is None while it waits for its next start."""
 
     program: Program
-    process: subprocess.Popen[bytes] | None = None
+    process: Child | None = None
     started_at: float = 0.0
     delay: float = FIRST_DELAY
     due_at: float = 0.0
@@ -52,12 +51,12 @@ class Supervisor:
         self,
         stages: Sequence[Sequence[Program]],
         *,
-        inherit: Sequence[int],
+        start: Callable[[Program], Child],
         on_death: Callable[[Program, int, float], None],
         chores: Sequence[Callable[[], float | None]] = (),
     ) -> None:
         self._stages = [[Charge(program) for program in stage] for stage in stages]
-        self._inherit = inherit
+        self._start_program = start
         self._on_death = on_death
         self._chores = [Chore(run) for run in chores]
         self._asked_to_stop = 0
@@ -69,7 +68,7 @@ class Supervisor:
             signal.signal(number, self._ask_to_stop)
         signal.signal(signal.SIGCHLD, lambda *_: None)  # only to be woken
 
-    def adopt(self, program: Program, process: subprocess.Popen[bytes]) -> None:
+    def adopt(self, program: Program, process: Child) -> None:
         """Take over one that runs already."""
         charge = next(charge for charge in self._charges() if charge.program is program)
         charge.process, charge.started_at = process, time.monotonic()
@@ -113,7 +112,7 @@ class Supervisor:
                 child.kill(process)
 
     def _start(self, charge: Charge) -> None:
-        charge.process = child.start(charge.program, inherit=self._inherit)
+        charge.process = self._start_program(charge.program)
         charge.started_at = time.monotonic()
 
     def _look_after(self, charge: Charge, now: float) -> None:
