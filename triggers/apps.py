@@ -2,7 +2,12 @@ from __future__ import annotations
 
 from django.apps import AppConfig
 
+from config.lib import registry
+
 
 class TriggersConfig(AppConfig):
     name = "triggers"
     verbose_name = "Triggers"
+
+    def ready(self) -> None:
+        registry.load("triggers.sources")

@@ -1,0 +1,115 @@
+"""Where events come from. One file (or folder) per source; `TriggersConfig.ready()` loads them all.
+
+A file may hold event types with the receivers that emit them (`crm`, `user`, `email`), and it may hold a `Source`:
+all that one `trigger_type` knows of its own configuration. Nothing outside this package branches on a trigger's type.
+"""
+
+from __future__ import annotations
+
+import uuid
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import jsonschema_rs
+
+from config.lib.registry import Registry, closest
+from crm.models import Workspace
+
+if TYPE_CHECKING:
+    from triggers.models import Trigger
+
+Config = dict[str, Any]
+Problems = dict[str, list[str]]  # path inside the config -> what is wrong there
+
+OPEN_SCHEMA: dict[str, Any] = {"type": "object", "properties": {}}
+
+
+class Source(ABC):
+    """One type of trigger. `config_schema` is a flat JSON Schema with titles, so that a form can be made of it."""
+
+    trigger_type: ClassVar[str]
+    label: ClassVar[str]
+    description: ClassVar[str] = ""
+    config_schema: ClassVar[dict[str, Any]]
+
+    def check(self, config: Config, *, workspace: Workspace) -> Problems:
+        """What is wrong with the configuration, by path; empty where nothing is.
+
+        This asks the schema; a source adds what a schema cannot say in `check_further`.
+        """
+        problems: Problems = {}
+        for error in jsonschema_rs.Draft202012Validator(self.config_schema).iter_errors(config):
+            for path, message in _explain(error, self.config_schema):
+                problems.setdefault(path, []).append(message)
+        return problems or self.check_further(config, workspace=workspace)
+
+    def check_further(self, config: Config, *, workspace: Workspace) -> Problems:
+        """Asked where the schema finds nothing wrong."""
+        return {}
+
+    def warnings(self, config: Config) -> list[str]:
+        """What is allowed and yet probably not meant."""
+        return []
+
+    @abstractmethod
+    def topic(self, config: Config, *, trigger_id: uuid.UUID) -> str:
+        """What a trigger with this valid configuration listens to."""
+
+    @abstractmethod
+    def describe(self, config: Config, *, event_type: str | None = None) -> str:
+        """As people read it: `event: contact_created`. `event_type`: of the event that fired, where one did."""
+
+    def payload_schema(self, config: Config) -> dict[str, Any]:
+        """JSON Schema of what conditions and mappings see of an event (`triggers.facts`)."""
+        return OPEN_SCHEMA
+
+    def payload_of(self, config: Config, given: dict[str, Any]) -> dict[str, Any]:
+        """The payload that somebody means who tests with these data."""
+        return given
+
+    @abstractmethod
+    def sample_type(self, config: Config) -> str:
+        """The type of the event that a test makes up."""
+
+    @abstractmethod
+    def sample(self, config: Config) -> dict[str, Any]:
+        """A payload such as an event of this type has: what a test runs with, unless it is given one."""
+
+
+registry: Registry[Source] = Registry("trigger types")
+
+
+def register(source: Source) -> Source:
+    """Called once by each file that holds a source."""
+    return registry.register(source.trigger_type, source)
+
+
+def find(trigger_type: str) -> Source:
+    """Raises `config.lib.registry.UnknownName`, which knows what was meant."""
+    return registry.get(trigger_type)
+
+
+def describe(trigger: Trigger, event_type: str | None = None) -> str:
+    """`event: contact_created`, `custom: user_events`, `manual`. Never raises: history is written with it."""
+    if trigger.trigger_type not in registry:
+        return trigger.trigger_type
+    return registry.get(trigger.trigger_type).describe(trigger.config, event_type=event_type)
+
+
+def _explain(error: jsonschema_rs.ValidationError, schema: dict[str, Any]) -> list[tuple[str, str]]:
+    """(path, message) pairs: an error about a property is told at the property, not at the object around it."""
+    path = [str(part) for part in error.instance_path]
+    kind = error.kind
+    if isinstance(kind, jsonschema_rs.ValidationErrorKind.Required):
+        return [(".".join([*path, kind.property]), "This field is required.")]
+    if isinstance(kind, jsonschema_rs.ValidationErrorKind.AdditionalProperties):
+        known = schema.get("properties", {})
+        return [
+            (".".join([*path, name]), _unknown_field(name, list(known))) for name in kind.unexpected
+        ]
+    return [(".".join(path), error.message[:300])]
+
+
+def _unknown_field(name: str, known: list[str]) -> str:
+    meant = closest(name, known)
+    return f"Unknown field. Did you mean {meant!r}?" if meant else "Unknown field."
