@@ -1,8 +1,17 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
+
+from config.lib import registry
 
 
 class ExecutionsConfig(AppConfig):
     name = "executions"
     verbose_name = "Executions"
+
+    def ready(self) -> None:
+        from executions import audit, beat  # noqa: F401 - audit's receiver registers itself
+
+        registry.load("executions.actions")
+        post_migrate.connect(beat.ensure_entries, sender=self, dispatch_uid="executions.beat")

@@ -14,11 +14,11 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
-from config.lib import actors, json, logs, wake
+from config.lib import actors, clock, json, logs, wake
 from config.lib.ids import uuid7
 from triggers import event_types
 from triggers.event_types import EventType
-from triggers.models import Event
+from triggers.models import Event, EventState
 
 MAX_PAYLOAD_BYTES = 1024 * 1024
 
@@ -49,6 +49,7 @@ class Draft:
     actor: str = ""
     verified: bool = True
     occurred_at: dt.datetime | None = None
+    heard: bool = False  # the caller dispatches it itself, to one trigger; nobody else will hear it
     id: uuid.UUID = field(default_factory=uuid7)
 
 
@@ -79,7 +80,9 @@ def current_cause() -> Cause | None:
     return _cause.get()
 
 
-def emit(event_type: EventType | str, *, workspace_id: uuid.UUID, payload: dict[str, Any], **more: Any) -> Event:
+def emit(
+    event_type: EventType | str, *, workspace_id: uuid.UUID, payload: dict[str, Any], **more: Any
+) -> Event:
     """Records one event in the open transaction and wakes the dispatcher after its commit. One INSERT.
 
     `more`: the other fields of `Draft`. With a `dedupe_key` that is known already, the first event is returned and nothing is written.
@@ -100,7 +103,8 @@ def emit_many(drafts: Sequence[Draft]) -> list[Event]:
     Event.objects.bulk_create(events, batch_size=500, ignore_conflicts=keyed)
     if keyed:
         events = _first_ones(events)
-    wake.dispatcher()
+    if not all(draft.heard for draft in drafts):
+        wake.dispatcher()
     return events
 
 
@@ -127,17 +131,28 @@ def _build(draft: Draft) -> Event:
         parent_execution_id=cause.execution_id if cause else None,
         depth=cause.depth + 1 if cause else 0,
         chain=list(cause.chain) if cause else [],
-        correlation_id=cause.correlation_id if cause else logs.correlation_id.get() or str(draft.id),
+        **(
+            {"state": EventState.MATCHED, "executions_count": 1, "recorded_at": clock.now()}
+            if draft.heard
+            else {}
+        ),
+        correlation_id=cause.correlation_id
+        if cause
+        else logs.correlation_id.get() or str(draft.id),
     )
 
 
 def _first_ones(events: list[Event]) -> list[Event]:
     """What is stored under each dedupe key: our own row, or the one that was there before."""
-    keys = {(event.workspace_id, event.source, event.dedupe_key) for event in events if event.dedupe_key}
+    keys = {
+        (event.workspace_id, event.source, event.dedupe_key) for event in events if event.dedupe_key
+    }
     stored = {
         (event.workspace_id, event.source, event.dedupe_key): event
         for event in Event.objects.filter(
             workspace_id__in={key[0] for key in keys}, dedupe_key__in={key[2] for key in keys}
         )
     }
-    return [stored.get((event.workspace_id, event.source, event.dedupe_key), event) for event in events]
+    return [
+        stored.get((event.workspace_id, event.source, event.dedupe_key), event) for event in events
+    ]

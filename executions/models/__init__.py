@@ -2,10 +2,29 @@
 
 from executions.models.alert import Alert, AlertKind
 from executions.models.audit import AuditEntry
-from executions.models.execution import TERMINAL, Execution, Reason, Status, Step, StepState, Verdict
+from executions.models.execution import (
+    TERMINAL,
+    Execution,
+    Reason,
+    Status,
+    Step,
+    StepState,
+    Verdict,
+)
 from executions.models.gates import AgentGate, AgentStart, TriggerGate
 
 __all__ = [
-    "TERMINAL", "AgentGate", "AgentStart", "Alert", "AlertKind", "AuditEntry", "Execution", "Reason", "Status", "Step",
-    "StepState", "TriggerGate", "Verdict",
+    "TERMINAL",
+    "AgentGate",
+    "AgentStart",
+    "Alert",
+    "AlertKind",
+    "AuditEntry",
+    "Execution",
+    "Reason",
+    "Status",
+    "Step",
+    "StepState",
+    "TriggerGate",
+    "Verdict",
 ]

@@ -32,12 +32,16 @@ class Alert(models.Model):
     execution_id = models.UUIDField(null=True, blank=True)
     dedupe_key = models.CharField(max_length=200)
     seen_at = models.DateTimeField(null=True, blank=True)
-    seen_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
+    seen_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         ordering = ["-created_at"]
-        constraints = [models.UniqueConstraint(fields=["workspace", "dedupe_key"], name="alert_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "dedupe_key"], name="alert_once")
+        ]
 
     def __str__(self) -> str:
         return self.message

@@ -13,8 +13,16 @@ class AuditEntry(models.Model):
     """One management action. Rows are only ever added: a database trigger refuses UPDATE and DELETE."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    workspace = models.ForeignKey(Workspace, models.DO_NOTHING, null=True, related_name="+", db_constraint=False)
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.DO_NOTHING, null=True, related_name="+", db_constraint=False)
+    workspace = models.ForeignKey(
+        Workspace, models.DO_NOTHING, null=True, related_name="+", db_constraint=False
+    )
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.DO_NOTHING,
+        null=True,
+        related_name="+",
+        db_constraint=False,
+    )
     actor = models.CharField(max_length=200)  # as people read it: "ann", "token CI (…x9Qz)"
     verb = models.CharField(max_length=50)  # create, update, delete, activate, run, cancel ...
     target_type = models.CharField(max_length=50)

@@ -27,7 +27,9 @@ class Status(models.TextChoices):
     INTERRUPTED = "interrupted", "Interrupted"
 
 
-TERMINAL = frozenset({Status.COMPLETED, Status.FAILED, Status.TIMED_OUT, Status.CANCELLED, Status.SKIPPED})
+TERMINAL = frozenset(
+    {Status.COMPLETED, Status.FAILED, Status.TIMED_OUT, Status.CANCELLED, Status.SKIPPED}
+)
 
 
 class Reason(models.TextChoices):
@@ -114,21 +116,61 @@ class Execution(models.Model):
     class Meta:
         ordering = ["-id"]
         constraints = [
-            models.UniqueConstraint(fields=["event", "listener_id", "replay_no"], name="execution_once"),
-            models.CheckConstraint(condition=Q(status__in=Status.values), name="execution_status_known"),
-            models.CheckConstraint(condition=~Q(status="skipped") | ~Q(reason=""), name="execution_skip_has_reason"),
+            models.UniqueConstraint(
+                fields=["event", "listener_id", "replay_no"], name="execution_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=Status.values), name="execution_status_known"
+            ),
+            models.CheckConstraint(
+                condition=~Q(status="skipped") | ~Q(reason=""), name="execution_skip_has_reason"
+            ),
         ]
         indexes = [
-            models.Index(fields=["trigger", "position"], condition=READY, name="execution_ready"),  # queue.claim
-            models.Index(fields=["agent", "position"], condition=Q(status__in=["queued", "retrying"]), name="execution_pending"),  # skip_unwanted
-            models.Index(fields=["run_at"], condition=Q(status__in=["queued", "retrying"]) & ~Q(run_at=None), name="execution_due"),  # promote_due
-            models.Index(fields=["agent", "trigger"], condition=Q(status="running"), name="execution_running"),  # concurrency
-            models.Index(fields=["lease"], condition=Q(status="running"), name="execution_leased"),  # heartbeat, reaper
-            models.Index(fields=["agent", "started_at"], condition=~Q(started_at=None), name="execution_started"),  # daily limit
+            models.Index(
+                fields=["trigger", "position"], condition=READY, name="execution_ready"
+            ),  # queue.claim
+            models.Index(
+                fields=["agent", "position"],
+                condition=Q(status__in=["queued", "retrying"]),
+                name="execution_pending",
+            ),  # skip_unwanted
+            models.Index(
+                fields=["agent"],
+                condition=Q(status="queued", losses__gt=0),
+                name="execution_suspect",
+            ),  # queue.claim
+            models.Index(
+                fields=["id"],
+                condition=Q(status__in=["queued", "retrying"]) & (Q(agent=None) | Q(trigger=None)),
+                name="execution_orphan",
+            ),  # skip_orphans
+            models.Index(
+                fields=["run_at"],
+                condition=Q(status__in=["queued", "retrying"]) & ~Q(run_at=None),
+                name="execution_due",
+            ),  # promote_due
+            models.Index(
+                fields=["agent", "trigger"], condition=Q(status="running"), name="execution_running"
+            ),  # concurrency
+            models.Index(
+                fields=["lease"], condition=Q(status="running"), name="execution_leased"
+            ),  # heartbeat, reaper
+            models.Index(
+                fields=["agent", "started_at"],
+                condition=~Q(started_at=None) & ~Q(status="skipped"),
+                name="execution_started",
+            ),  # daily limit
             models.Index(fields=["workspace", "-id"], name="execution_newest"),  # lists
-            models.Index(fields=["workspace", "status", "-id"], name="execution_status_newest"),  # lists, counts
-            models.Index(fields=["trigger", "-id"], name="execution_trigger_newest"),  # history of a trigger
-            models.Index(fields=["agent", "-id"], name="execution_agent_newest"),  # history of an agent
+            models.Index(
+                fields=["workspace", "status", "-id"], name="execution_status_newest"
+            ),  # lists, counts
+            models.Index(
+                fields=["trigger", "-id"], name="execution_trigger_newest"
+            ),  # history of a trigger
+            models.Index(
+                fields=["agent", "-id"], name="execution_agent_newest"
+            ),  # history of an agent
         ]
 
     def __str__(self) -> str:
@@ -158,7 +200,9 @@ class StepState(models.TextChoices):
 class StepQuerySet(models.QuerySet["Step"]):
     def doubt(self, execution_ids: list[Any]) -> int:
         """Marks outside steps that had started when their worker died: nobody can know whether they happened."""
-        mine = self.filter(execution_id__in=execution_ids, state=StepState.STARTED, effect="outside")
+        mine = self.filter(
+            execution_id__in=execution_ids, state=StepState.STARTED, effect="outside"
+        )
         return mine.update(state=StepState.UNKNOWN)
 
 

@@ -19,11 +19,15 @@ class AgentGate(models.Model):
     next_eligible_at = models.DateTimeField(null=True, blank=True)
     last_served_at = models.DateTimeField(null=True, blank=True)
     pause_reason = models.CharField(max_length=30, blank=True, default="")
-    limited_until = models.DateTimeField(null=True, blank=True)  # the rate-limit notice of this window has been sent
+    limited_until = models.DateTimeField(
+        null=True, blank=True
+    )  # the rate-limit notice of this window has been sent
 
     class Meta:
         indexes = [
-            models.Index(fields=["last_served_at"], condition=~Q(next_eligible_at=None), name="gate_eligible"),  # queue.claim
+            models.Index(
+                fields=["last_served_at"], condition=~Q(next_eligible_at=None), name="gate_eligible"
+            ),  # queue.claim
         ]
 
     def __str__(self) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from django.db import models
 from django.db.models import F
+from django.db.models.functions import Coalesce
 
 if TYPE_CHECKING:
     from executions.models.execution import Execution  # noqa: F401
@@ -18,6 +19,14 @@ class ExecutionQuerySet(models.QuerySet["Execution"]):
     def running_under(self, lease: uuid.UUID) -> ExecutionQuerySet:
         return self.filter(status="running", lease=lease)
 
+    def ready(self) -> ExecutionQuerySet:
+        """Queued rows that could start now."""
+        return self.filter(status="queued", run_at=None).exclude(verdict="pending")
+
+    def suspects(self) -> ExecutionQuerySet:
+        """Ready rows that lost a worker before: they run alone. Uses index execution_suspect."""
+        return self.ready().filter(losses__gt=0)
+
     def promote_due(self, now: dt.datetime) -> int:
         """Waiting and retrying rows whose moment has come are ready. Uses index execution_due."""
         due = self.filter(status__in=["queued", "retrying"], run_at__lte=now)
@@ -25,8 +34,13 @@ class ExecutionQuerySet(models.QuerySet["Execution"]):
 
     def cancel(self, pk: uuid.UUID, *, now: dt.datetime) -> bool:
         """Cancels what is not running at once; whether it did."""
-        mine = self.filter(pk=pk, status__in=["queued", "retrying", "waiting_approval", "interrupted"])
-        return mine.update(status="cancelled", cancel_requested=True, finished_at=now, run_at=None) == 1
+        mine = self.filter(
+            pk=pk, status__in=["queued", "retrying", "waiting_approval", "interrupted"]
+        )
+        return (
+            mine.update(status="cancelled", cancel_requested=True, finished_at=now, run_at=None)
+            == 1
+        )
 
     def request_cancel(self, pk: uuid.UUID) -> bool:
         """Asks the worker of a running row to stop; it looks about once a second."""
@@ -34,7 +48,24 @@ class ExecutionQuerySet(models.QuerySet["Execution"]):
 
     def skip(self, ids: Iterable[uuid.UUID], *, reason: str, now: dt.datetime) -> int:
         mine = self.filter(pk__in=list(ids), status__in=["queued", "retrying"])
-        return mine.update(status="skipped", reason=reason, finished_at=now, run_at=None)
+        return mine.update(
+            status="skipped",
+            reason=reason,
+            started_at=Coalesce("started_at", now),
+            finished_at=now,
+            run_at=None,
+        )
+
+    def skip_first_starts(self, agent_id: uuid.UUID, *, reason: str, now: dt.datetime) -> int:
+        """Skips what of an agent has never started; what has started once goes on."""
+        mine = self.filter(agent_id=agent_id, status="queued", started_at=None)
+        return mine.update(
+            status="skipped",
+            reason=reason,
+            started_at=Coalesce("started_at", now),
+            finished_at=now,
+            run_at=None,
+        )
 
     def beat(self, lease: uuid.UUID) -> None:
         self.running_under(lease).update(heartbeat=F("heartbeat") + 1)

@@ -1,0 +1,95 @@
+"""One event at one trigger: ask the dispatch gates in their order and make the execution row that answers for it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from executions.gates import Candidate, Refusal, dispatch_gates
+from executions.models import AgentGate, Execution, Status, TriggerGate, Verdict
+from triggers import mapping, sources
+from triggers.models import Event, Trigger
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """An unsaved execution with what it was decided on. `gate` already knows the accepted event."""
+
+    event: Event
+    trigger: Trigger
+    gate: TriggerGate
+    execution: Execution
+
+    @property
+    def is_accepted(self) -> bool:
+        return self.execution.status == Status.QUEUED
+
+
+def refusal_of(candidate: Candidate) -> Refusal | None:
+    """The first gate's refusal, in the fixed order."""
+    for refuse in dispatch_gates():
+        if refusal := refuse(candidate):
+            return refusal
+    return None
+
+
+def decide(
+    event: Event,
+    trigger: Trigger,
+    *,
+    gate: TriggerGate,
+    agent_gate: AgentGate,
+    now: dt.datetime,
+    is_test: bool = False,
+    replay_no: int = 0,
+    replay_of: uuid.UUID | None = None,
+) -> Decision:
+    candidate = Candidate(event, trigger, gate, agent_gate, now, is_test)
+    refusal = refusal_of(candidate)
+    execution = Execution(
+        workspace_id=event.workspace_id,
+        event_id=event.pk,
+        trigger_id=trigger.pk,
+        agent_id=trigger.agent_id,
+        listener_id=trigger.pk,
+        trigger_name=trigger.name,
+        agent_name=trigger.agent.name,
+        agent_version=trigger.agent.version,
+        trigger_type=sources.find(trigger.trigger_type).describe(
+            trigger.config, event_type=event.type
+        ),
+        is_test=is_test,
+        replay_no=replay_no,
+        replay_of=replay_of,
+        correlation_id=event.correlation_id,
+        trace=candidate.trace,
+        created_at=now,
+    )
+    if refusal is None:
+        execution.inputs = inputs_of(candidate)
+        execution.verdict = Verdict.PENDING if candidate.needs_model else Verdict.NONE_NEEDED
+        gate.last_accepted_at = max(gate.last_accepted_at or event.recorded_at, event.recorded_at)
+    else:
+        execution.status, execution.reason = Status.SKIPPED, refusal.reason
+        execution.error_message = refusal.note
+        execution.started_at = execution.finished_at = now
+    return Decision(event, trigger, gate, execution)
+
+
+def inputs_of(candidate: Candidate) -> dict[str, Any]:
+    """Mapped event data, then the trigger's defaults, then `_trigger_event`."""
+    event, trigger = candidate.event, candidate.trigger
+    about = {
+        "trigger_id": str(trigger.pk),
+        "event_type": event.type,
+        "event_id": str(event.pk),
+        "timestamp": event.occurred_at.isoformat(),
+    }
+    return mapping.resolve(
+        candidate.facts,
+        mapping=trigger.input_mapping,
+        defaults=trigger.default_inputs,
+        meta={"_trigger_event": about},
+    )

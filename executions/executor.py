@@ -1,0 +1,210 @@
+"""Row 8 of the path: one asyncio loop per process that runs what it claims, side by side, until nothing is left.
+
+`drain` is called by every wake-up. The first call in a process drives; a further one only tells the driver to look. The driver claims at
+most its free places, so what is claimed has begun. It claims again when a place becomes free, when told to look, and once a second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Iterable
+from contextlib import suppress
+
+from django.conf import settings
+
+from executions import loading, queue
+from executions.finish import Outcome, finish
+from executions.models import Status
+from executions.performing import Stopping, perform
+from executions.threads import in_thread
+
+log = logging.getLogger(__name__)
+
+LINGER_SECONDS = 0.003  # an idle driver waits this long for a batch to grow, or for more to come
+FLUSH_SECONDS = 0.003  # how long a finish may wait for company
+LOOK_SECONDS = 1.0
+WATCH_SECONDS = 1.0  # how often cancel requests are looked for
+
+_lock = threading.Lock()
+_driver: Driver | None = None
+_stopping = threading.Event()
+
+
+def drain(*, slots: int | None = None, suspects: bool = False) -> int:
+    """Runs until nothing is claimable; answers how many runs this call began (0 where another thread drives already)."""
+    global _driver  # noqa: PLW0603 - the one driver of this process, guarded by the lock
+    with _lock:
+        if _driver is not None:
+            _driver.look_soon()
+            return 0
+        if _stopping.is_set():
+            return 0
+        driver = _driver = Driver(slots or settings.EXECUTE_SLOTS, suspects=suspects)
+    try:
+        return asyncio.run(driver.drive())
+    finally:
+        with _lock:
+            if _driver is driver:
+                _driver = None
+
+
+def stop() -> None:
+    """A graceful stop of this process: claim nothing more, let runs go on for a while, then give them back."""
+    _stopping.set()
+    with _lock:
+        if _driver is not None:
+            _driver.look_soon()
+
+
+class Driver:
+    """The places of one process. `lease` is its name in the ledger while it drives."""
+
+    def __init__(self, slots: int, *, suspects: bool) -> None:
+        self.slots = slots
+        self.suspects = suspects
+        self.lease = uuid.uuid4()
+        self.worker = f"{socket.gethostname()}:{os.getpid()}"[:100]
+        self.began = 0
+        self._runs: dict[uuid.UUID, asyncio.Task[None]] = {}
+        self._ended: list[Outcome] = []
+        self._flushing: asyncio.Task[None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._look = asyncio.Event()
+        self._told = False  # a wake-up came since the last claim; set under the lock, read under it before leaving
+        self._cancelled: set[uuid.UUID] = set()
+
+    def look_soon(self) -> None:
+        """Called from other threads, under the lock."""
+        self._told = True
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._look.set)
+
+    async def drive(self) -> int:
+        self._loop = asyncio.get_running_loop()
+        watch = asyncio.create_task(self._watch())
+        try:
+            while not await self._step():
+                pass
+        finally:
+            watch.cancel()
+            with suppress(asyncio.CancelledError):
+                await watch
+        return self.began
+
+    async def _step(self) -> bool:
+        """Claims once and waits for the next change; true when it is time to leave."""
+        if _stopping.is_set():
+            await self._wind_down()
+            return True
+        self._told = False
+        self._look.clear()
+        began = await self._claim()
+        busy = bool(self._runs or self._ended or self._flushing)
+        if began and len(self._runs) < self.slots:
+            return False
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._look.wait(), LOOK_SECONDS if busy else LINGER_SECONDS)
+        return not busy and not began and self._leave()
+
+    @staticmethod
+    def _leave() -> bool:
+        """Nothing ran, nothing came: hands over to the next wake-up, unless one came just now."""
+        global _driver  # noqa: PLW0603
+        with _lock:
+            if _driver is not None and _driver._told:
+                return False
+            _driver = None
+            return True
+
+    async def _claim(self) -> int:
+        free = self.slots - len(self._runs)
+        ids = await in_thread(
+            queue.claim, lease=self.lease, worker=self.worker, places=free, suspects=self.suspects
+        )
+        if not ids:
+            return 0
+        works, orphans = await in_thread(loading.load, ids, lease=self.lease)
+        for work in works:
+            self._runs[work.execution.pk] = asyncio.create_task(self._run(work))
+        self._end(
+            Outcome(orphan, Status.CANCELLED, error_message="The agent was deleted.")
+            for orphan in orphans
+        )
+        self.began += len(works)
+        return len(ids)
+
+    def _end(self, outcomes: Iterable[Outcome]) -> None:
+        self._ended.extend(outcomes)
+        if self._ended and self._flushing is None:
+            self._flushing = asyncio.create_task(self._flush())
+
+    async def _run(self, work: loading.Work) -> None:
+        pk = work.execution.pk
+        try:
+            outcome = await perform(work, was_cancelled=lambda: pk in self._cancelled)
+        finally:
+            self._runs.pop(pk, None)
+        if outcome is None:
+            self._look.set()
+        else:
+            self._end([outcome])
+
+    async def _flush(self) -> None:
+        """Writes ends together; what could not be written (database away) stays for the next try."""
+        try:
+            if self._runs:
+                await asyncio.sleep(FLUSH_SECONDS)
+            while self._ended:
+                ended, self._ended = self._ended, []
+                try:
+                    await in_thread(finish, ended, lease=self.lease)
+                except Exception:
+                    self._ended = [*ended, *self._ended]
+                    log.exception("finishing %d runs failed, trying again", len(ended))
+                    await asyncio.sleep(LOOK_SECONDS)
+        finally:
+            self._flushing = None
+            self._look.set()
+
+    async def _watch(self) -> None:
+        """Beats for the rows of this lease, and finds runs that somebody cancelled or took away."""
+        beat_every = max(0.2, settings.LEASE_SECONDS / 6)
+        last_beat = time.monotonic()
+        while True:
+            await asyncio.sleep(min(WATCH_SECONDS, beat_every))
+            if not self._runs:
+                continue
+            due = time.monotonic() - last_beat >= beat_every
+            ours = tuple(
+                self._runs
+            )  # read before the query: what is claimed meanwhile cannot be in its answer
+            try:
+                held = await in_thread(loading.watch, self.lease, beat=due)
+            except Exception:
+                log.exception("the heartbeat could not be written")
+                continue
+            last_beat = time.monotonic() if due else last_beat
+            self._cancel(pk for pk in ours if held.get(pk, True) and pk in self._runs)
+
+    def _cancel(self, ids: Iterable[uuid.UUID]) -> None:
+        for pk in ids:
+            if pk not in self._cancelled:
+                self._cancelled.add(pk)
+                self._runs[pk].cancel("cancelled")
+
+    async def _wind_down(self) -> None:
+        """The graceful stop: runs may go on for GRACE_SECONDS, the rest goes back to the queue without a spent attempt."""
+        if self._runs:
+            await asyncio.wait(tuple(self._runs.values()), timeout=settings.GRACE_SECONDS)
+        for run in tuple(self._runs.values()):
+            run.cancel(Stopping.MESSAGE)
+        if self._runs:
+            await asyncio.wait(tuple(self._runs.values()), timeout=5)
+        while self._ended or self._flushing:
+            await self._flush() if self._flushing is None else await asyncio.wait([self._flushing])

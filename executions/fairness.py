@@ -1,0 +1,104 @@
+"""Sharing free places out: pure, so that tests can reach every case.
+
+Agents take turns, one row each per round, the least recently served first; inside an agent the queue's order holds, except that a
+trigger without room does not hold up the agent's other triggers.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from executions.gates import ClaimGate, Key, Ready, Room
+from executions.models import Reason
+
+
+@dataclass(slots=True)
+class Rooms:
+    """What one claim gate measured, counted down as rows are chosen."""
+
+    gate: ClaimGate
+    rooms: Mapping[Key, Room]
+    taken: dict[Key, int] = field(default_factory=dict)
+
+    def full(self, key: Key) -> Room | None:
+        """The room that has no place left under this key; None where there is one."""
+        room = self.rooms.get(key)
+        return room if room is not None and room.places <= self.taken.get(key, 0) else None
+
+    def take(self, key: Key) -> None:
+        if key in self.rooms:
+            self.taken[key] = self.taken.get(key, 0) + 1
+
+
+@dataclass(slots=True)
+class Block:
+    """Why rows of an agent stay: `free_at` the earliest moment that could change it, None when a run has to finish first."""
+
+    free_at: dt.datetime | None = None
+    gates: set[str] = field(default_factory=set)
+    reason: Reason | None = None
+
+    def add(self, gate: str, room: Room) -> None:
+        self.gates.add(gate)
+        self.reason = self.reason or room.reason
+        if room.free_at and (self.free_at is None or room.free_at < self.free_at):
+            self.free_at = room.free_at
+
+
+@dataclass(slots=True)
+class Share:
+    """`chosen` in the order of choosing; `blocked` by agent; `left` agents that have more rows that could start now."""
+
+    chosen: list[Ready] = field(default_factory=list)
+    blocked: dict[uuid.UUID, Block] = field(default_factory=dict)
+    left: set[uuid.UUID] = field(default_factory=set)
+
+
+def share_out(
+    ready: Iterable[Ready], *, turns: Sequence[uuid.UUID], measured: Sequence[Rooms], places: int
+) -> Share:
+    """`ready` in the queue's order; `turns`: agent ids, least recently served first; `measured`: in the gates' order."""
+    queues: dict[uuid.UUID, deque[Ready]] = {agent_id: deque() for agent_id in turns}
+    for row in ready:
+        queues[row.agent_id].append(row)
+    share = Share()
+    waiting = [agent_id for agent_id in turns if queues[agent_id]]
+    while waiting and len(share.chosen) < places:
+        still = []
+        for agent_id in waiting:
+            if len(share.chosen) >= places or _serve(queues[agent_id], measured, share):
+                still.append(agent_id)
+        waiting = [agent_id for agent_id in still if queues[agent_id]]
+    share.left = {agent_id for agent_id in waiting if queues[agent_id]}
+    return share
+
+
+def _serve(queue: deque[Ready], measured: Sequence[Rooms], share: Share) -> bool:
+    """Takes the agent's next row that has room everywhere; false where none has."""
+    while queue:
+        row = queue.popleft()
+        stop = _stop(row, measured)
+        if stop is None:
+            for rooms in measured:
+                if rooms.gate.counts(row):
+                    rooms.take(("agent", row.agent_id))
+                    rooms.take(("trigger", row.trigger_id))
+            share.chosen.append(row)
+            return True
+        gate, room = stop
+        share.blocked.setdefault(row.agent_id, Block()).add(gate, room)
+    return False
+
+
+def _stop(row: Ready, measured: Sequence[Rooms]) -> tuple[str, Room] | None:
+    for rooms in measured:
+        if not rooms.gate.counts(row):
+            continue
+        for key in (("agent", row.agent_id), ("trigger", row.trigger_id)):
+            if room := rooms.full(key):
+                return rooms.gate.name, room
+    return None

@@ -1,0 +1,127 @@
+"""What may stop or delay a launch, one file each, asked in one fixed order (the order of the README's table).
+
+Two kinds. A *dispatch gate* looks at one event and one trigger: `refuse(candidate) -> Refusal | None`; the first refusal is
+written down as a skipped execution. A *claim gate* says how much room is left before anything starts: `free(asked) -> {key: Room}`, one query
+per gate and batch.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from executions.models import AgentGate, Reason, TriggerGate
+from triggers.facts import facts
+from triggers.models import Event, Trigger
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why this event does not run this trigger's agent."""
+
+    reason: Reason
+    note: str = ""
+
+
+@dataclass(slots=True)
+class Candidate:
+    """One event at one listening trigger. `trace` collects what the gates saw; `gate` is locked and holds the batch's own changes."""
+
+    event: Event
+    trigger: Trigger
+    gate: TriggerGate
+    agent_gate: AgentGate
+    now: dt.datetime
+    is_test: bool = False
+    needs_model: bool = False
+    trace: list[dict[str, Any]] = field(default_factory=list)
+    _facts: dict[str, Any] | None = None
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        if self._facts is None:
+            self._facts = facts(self.event.payload, source=self.event.source)
+        return self._facts
+
+
+DispatchGate = Callable[[Candidate], Refusal | None]
+
+Key = tuple[str, uuid.UUID]  # ("agent" | "trigger", id)
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How many more may start. Without places: `free_at` says when there will be some, None that a run has to finish first;
+    with a `reason` there will be none at all, and what is queued is skipped."""
+
+    places: int
+    free_at: dt.datetime | None = None
+    reason: Reason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A queued row that could start now."""
+
+    id: uuid.UUID
+    agent_id: uuid.UUID
+    trigger_id: uuid.UUID
+    position: int
+    attempt: int
+    resumes: bool
+    is_test: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Who wants to start: the locked gates (with agent and workspace loaded) and the triggers of what is ready."""
+
+    gates: list[AgentGate]
+    triggers: list[Trigger]
+    now: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimGate:
+    """`free(asked)` counts the room; `counts(ready)` says whether starting this row takes a place of it."""
+
+    name: str
+    free: Callable[[Asked], dict[Key, Room]]
+    counts: Callable[[Ready], bool]
+
+
+def dispatch_gates() -> tuple[DispatchGate, ...]:
+    """Trigger active, loop guard, rule conditions, agent status, cooldown."""
+    from executions.gates import agent_status, cooldown, loop_guard, rule_conditions, trigger_active
+
+    return (
+        trigger_active.refuse,
+        loop_guard.refuse,
+        rule_conditions.refuse,
+        agent_status.refuse,
+        cooldown.refuse,
+    )
+
+
+def claim_gates() -> tuple[ClaimGate, ...]:
+    """Daily limit, per-minute and hourly windows, concurrency. (A paused workspace is left out of the asking query.)
+
+    The day counts an execution once; the windows count first starts, retries and replays; going on after a wait, a graceful stop
+    or a lost lease only needs a place to run.
+    """
+    from executions.gates import concurrency, daily_limit, hourly_window, minute_window
+
+    def starts(row: Ready) -> bool:
+        return not row.resumes
+
+    return (
+        ClaimGate(
+            "daily_limit", daily_limit.free, lambda row: row.attempt == 0 and not row.resumes
+        ),
+        ClaimGate("minute_window", minute_window.free, starts),
+        ClaimGate("hourly_window", hourly_window.free, starts),
+        ClaimGate("concurrency", concurrency.free, lambda _row: True),
+    )

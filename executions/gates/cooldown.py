@@ -1,0 +1,19 @@
+"""Has the trigger fired a moment ago? Counted from the last *accepted* event, in the order of recording, under the trigger gate's lock."""
+
+from __future__ import annotations
+
+from executions.gates import Candidate, Refusal
+from executions.models import Reason
+
+
+def refuse(candidate: Candidate) -> Refusal | None:
+    trigger, last = candidate.trigger, candidate.gate.last_accepted_at
+    if not trigger.cooldown_seconds or trigger.ignore_cooldown or candidate.is_test or last is None:
+        return None
+    passed = (candidate.event.recorded_at - last).total_seconds()
+    if passed >= trigger.cooldown_seconds:
+        return None
+    return Refusal(
+        Reason.COOLDOWN,
+        f"{passed:.1f} s after the last accepted event; the cooldown is {trigger.cooldown_seconds} s",
+    )

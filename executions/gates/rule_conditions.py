@@ -1,0 +1,42 @@
+"""Do the trigger's own conditions hold for this event? What they saw is kept, met or not."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from config.lib import json
+from executions.gates import Candidate, Refusal
+from executions.models import Reason
+from triggers import conditions
+from triggers.sources import custom
+
+
+@lru_cache(maxsize=10_000)
+def _parsed(tree: bytes) -> conditions.Condition:
+    return conditions.parse(json.loads(tree))
+
+
+def refuse(candidate: Candidate) -> Refusal | None:
+    if refusal := _filtered_out(candidate):
+        return refusal
+    if not candidate.trigger.conditions:
+        return None
+    try:
+        condition = _parsed(json.dumps(candidate.trigger.conditions))
+    except conditions.InvalidConditions as error:
+        return Refusal(Reason.CONDITION_ERROR, str(error))
+    verdict = conditions.judge(condition, candidate.facts, with_trace=True)
+    candidate.trace.extend(verdict.trace)
+    if verdict.needs_model:
+        candidate.needs_model = True
+        return None
+    return None if verdict.met else Refusal(Reason(verdict.reason or Reason.CONDITION_FALSE))
+
+
+def _filtered_out(candidate: Candidate) -> Refusal | None:
+    wanted = candidate.trigger.config.get("filter")
+    if not wanted:
+        return None
+    met, trace = custom.matches_filter(wanted, candidate.facts)
+    candidate.trace.extend(trace)
+    return None if met else Refusal(Reason.CONDITION_FALSE, "the trigger's filter does not fit")

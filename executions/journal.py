@@ -1,0 +1,190 @@
+"""The journal of one run: each step is written down around its effect, so that a finished step is never repeated.
+
+- none: written with the run's finish.
+- database: the step's row, the action's writes and its result are one transaction.
+- repeatable and outside: `started` is committed, then the action happens, then the result is committed. After a crash in between, a
+  repeatable step is done again under the same key; an outside one is `unknown` and a person decides.
+
+Every write first proves that the run still holds its lease: a worker that hung and woke up too late writes nothing.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import inspect
+import uuid
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from agents.actions import Action, ActionFailed, Effect, Scene, Wait
+from agents.runner import Recorded
+from config.lib import clock, json
+from config.lib.secrets import redact
+from executions.models import Execution, Step, StepState
+from executions.threads import in_thread
+
+
+class LeaseLost(Exception):
+    """Somebody else owns this run now; whatever this worker still knows about it counts for nothing."""
+
+
+class RunJournal:
+    """Implements `agents.runner.Journal` for one claimed execution. `unsaved` are steps that the finish has to write."""
+
+    def __init__(
+        self, execution: Execution, *, lease: uuid.UUID, steps: list[Step], continues: set[int]
+    ) -> None:
+        self.execution = execution
+        self.lease = lease
+        self.unsaved: list[Step] = []
+        self._steps = {step.number: step for step in steps}
+        self._continues = continues  # numbers of the steps whose failure does not end the run
+
+    def doubt(self) -> bool:
+        """Marks an outside step that has started and whose end nobody knows; whether there is one."""
+        doubtful = [
+            step
+            for step in self._steps.values()
+            if step.effect == Effect.OUTSIDE
+            and step.state in {StepState.STARTED, StepState.UNKNOWN}
+        ]
+        for step in doubtful:
+            step.state = StepState.UNKNOWN
+        self.unsaved.extend(step for step in doubtful if step not in self.unsaved)
+        return bool(doubtful)
+
+    def recorded(self, number: int) -> Recorded | None:
+        step = self._steps.get(number)
+        if step is None:
+            return None
+        if step.state == StepState.DONE:
+            return Recorded(step.response)
+        if step.state == StepState.FAILED and number in self._continues:
+            return Recorded(None, error=step.error_message)
+        return None
+
+    def began_at(self, number: int) -> dt.datetime | None:
+        step = self._steps.get(number)
+        return step.started_at if step else None
+
+    def refuse(self, number: int, kind: str, message: str) -> None:
+        step = self._begin(number, kind, Effect.NONE, f"{self.execution.pk}:{number}", {})
+        self._end(step, StepState.FAILED, error=message)
+        self.unsaved.append(step)
+
+    async def perform(self, action: Action, scene: Scene, params: dict[str, Any]) -> Any:
+        effect = action.effect_of(params) if action.effect_of else action.effect
+        step = self._begin(scene.step_number, action.name, effect, scene.idempotency_key, params)
+        if effect == Effect.DATABASE:
+            return await self._in_one_transaction(action, scene, params, step)
+        if effect == Effect.NONE:
+            return await self._unwritten(action, scene, params, step)
+        return await self._around(action, scene, params, step)
+
+    async def _unwritten(
+        self, action: Action, scene: Scene, params: dict[str, Any], step: Step
+    ) -> Any:
+        self.unsaved.append(step)
+        try:
+            output = await _call(action, scene, params)
+        except Wait:
+            raise
+        except ActionFailed as error:
+            self._end(step, StepState.FAILED, error=str(error))
+            raise
+        return self._end(step, StepState.DONE, output=output)
+
+    async def _in_one_transaction(
+        self, action: Action, scene: Scene, params: dict[str, Any], step: Step
+    ) -> Any:
+        def write() -> Any:
+            with transaction.atomic():
+                self._store(step)
+                output = self._end(step, StepState.DONE, output=action.perform(scene, params))
+                Step.objects.filter(pk=step.pk).update(
+                    state=step.state, response=step.response, finished_at=step.finished_at
+                )
+                return output
+
+        try:
+            return await in_thread(write)
+        except ActionFailed as error:
+            self._end(step, StepState.FAILED, error=str(error))
+            self.unsaved.append(step)
+            raise
+
+    async def _around(
+        self, action: Action, scene: Scene, params: dict[str, Any], step: Step
+    ) -> Any:
+        await in_thread(self._store, step)
+        try:
+            output = self._end(step, StepState.DONE, output=await _call(action, scene, params))
+        except ActionFailed as error:
+            self._end(step, StepState.FAILED, error=str(error))
+            raise
+        finally:
+            if step.state != StepState.STARTED:
+                await in_thread(self._save_end, step)
+        return output
+
+    def _begin(
+        self, number: int, kind: str, effect: Effect, key: str, params: dict[str, Any]
+    ) -> Step:
+        earlier = self._steps.get(number)
+        now = clock.reckoned()
+        step = Step(
+            execution_id=self.execution.pk,
+            number=number,
+            kind=kind,
+            effect=effect,
+            idempotency_key=key,
+            state=StepState.STARTED,
+            request=redact(json.sanitise(params)),
+            attempt=max(1, self.execution.attempt),
+            started_at=earlier.started_at
+            if earlier and earlier.state == StepState.STARTED
+            else now,
+        )
+        if earlier:
+            step.pk = earlier.pk
+            step._state.adding = False  # the row exists: this pass goes on with it
+        self._steps[number] = step
+        return step
+
+    @staticmethod
+    def _end(step: Step, state: StepState, *, output: Any = None, error: str = "") -> Any:
+        step.state, step.finished_at, step.error_message = state, clock.reckoned(), error[:5000]
+        step.response = redact(json.sanitise(output))
+        return output
+
+    def _store(self, step: Step) -> None:
+        """Writes the step as started, if the run is still ours. A second worker on the same step fails on step_once."""
+        with transaction.atomic():
+            if (
+                not Execution.objects.running_under(self.lease)
+                .filter(pk=self.execution.pk)
+                .exists()
+            ):
+                raise LeaseLost
+            try:
+                with transaction.atomic():
+                    step.save(force_insert=step._state.adding)
+            except IntegrityError as error:
+                raise LeaseLost from error
+
+    @staticmethod
+    def _save_end(step: Step) -> None:
+        mine = Step.objects.filter(pk=step.pk, state=StepState.STARTED)
+        mine.update(
+            state=step.state,
+            response=step.response,
+            error_message=step.error_message,
+            finished_at=step.finished_at,
+        )
+
+
+async def _call(action: Action, scene: Scene, params: dict[str, Any]) -> Any:
+    """The action itself: awaited where it is async, else called here where it does not block (effect none)."""
+    result = action.perform(scene, params)
+    return await result if inspect.isawaitable(result) else result

@@ -1,0 +1,152 @@
+"""What people do to agents, triggers and runs by hand: run now, test, dry run, cancel, switch on and off."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import transaction
+
+from agents.models import Agent, AgentStatus
+from config.lib import clock, wake
+from executions import deciding, dispatcher, live, notices
+from executions.gates import Candidate
+from executions.models import AgentGate, Execution, TriggerGate
+from triggers import events, sources
+from triggers.models import Event, Trigger, TriggerStatus
+from triggers.sources import manual
+
+
+class CannotStart(Exception):
+    """The agent cannot be switched on as it is; the message says what to do."""
+
+
+def run_now(
+    agent: Agent,
+    *,
+    inputs: dict[str, Any],
+    actor: str,
+    is_test: bool = False,
+    trigger: Trigger | None = None,
+    event_payload: dict[str, Any] | None = None,
+) -> Execution:
+    """Starts a run by hand: one event that only this trigger hears (the agent's own manual one by default), one execution.
+
+    It passes every gate, so the answer may be `skipped`; a test skips only trigger active, cooldown and a draft agent.
+    `event_payload` stands for what would have happened (a sample by default where a trigger is tested).
+    """
+    listener = trigger or manual.ensure(agent)
+    listener.agent = agent
+    with transaction.atomic():
+        event = _made_up_event(
+            listener, inputs=inputs, actor=actor, payload=event_payload, is_test=is_test
+        )
+        execution = dispatcher.dispatch_now(event, listener, is_test=is_test)
+        if inputs and execution.inputs.keys() != {**execution.inputs, **inputs}.keys():
+            execution.inputs = {**execution.inputs, **inputs}
+            execution.save(update_fields=["inputs"])
+    return execution
+
+
+def _made_up_event(
+    trigger: Trigger,
+    *,
+    inputs: dict[str, Any],
+    actor: str,
+    payload: dict[str, Any] | None,
+    is_test: bool,
+) -> Event:
+    source = sources.find(trigger.trigger_type)
+    if trigger.is_builtin or trigger.trigger_type == "manual":
+        payload = {**(payload or {}), "inputs": inputs, "triggered_by": actor.removeprefix("user:")}
+    elif payload is None:
+        payload = source.sample(trigger.config)
+    return events.emit(
+        source.sample_type(trigger.config),
+        workspace_id=trigger.workspace_id,
+        payload=payload,
+        topic=trigger.topic,
+        actor=actor,
+        verified=not is_test,
+        heard=True,
+    )
+
+
+def dry_run(trigger: Trigger, *, payload: dict[str, Any] | None) -> dict[str, Any]:
+    """What would happen to this payload now: `{"would_run", "reason", "note", "trace", "inputs"}`. Writes nothing."""
+    source = sources.find(trigger.trigger_type)
+    now = clock.now()
+    name = source.sample_type(trigger.config)
+    event = Event(
+        workspace_id=trigger.workspace_id,
+        type=name,
+        topic=trigger.topic,
+        payload=payload or source.sample(trigger.config),
+        source="custom" if trigger.trigger_type == "custom" else "application",
+        occurred_at=now,
+        recorded_at=now,
+    )
+    gate = TriggerGate.objects.filter(pk=trigger.pk).first() or TriggerGate(pk=trigger.pk)
+    agent_gate = AgentGate.objects.filter(pk=trigger.agent_id).first() or AgentGate(
+        pk=trigger.agent_id
+    )
+    candidate = Candidate(event, trigger, gate, agent_gate, now)
+    refusal = deciding.refusal_of(candidate)
+    return {
+        "would_run": refusal is None,
+        "reason": refusal.reason.value if refusal else "",
+        "note": refusal.note if refusal else "",
+        "trace": candidate.trace,
+        "inputs": deciding.inputs_of(candidate),
+    }
+
+
+def cancel(execution: Execution) -> bool:
+    """Cancels a run, or asks its worker to; false where it has ended already. Holds also while every worker is down."""
+    if Execution.objects.cancel(execution.pk, now=clock.now()):
+        execution.refresh_from_db()
+        live.push(execution.workspace_id, notices.execution_changed("finished", execution))
+        return True
+    return Execution.objects.request_cancel(execution.pk)
+
+
+def activate(agent: Agent) -> None:
+    """Makes the agent live; what paused it is forgotten. Raises CannotStart for an agent without anything to do."""
+    if not agent.steps:
+        raise CannotStart("Give the agent at least one step before you activate it.")
+    _change_status(agent, AgentStatus.LIVE)
+
+
+def pause(agent: Agent) -> None:
+    """Events are still matched and written down, as skipped; what is queued is skipped too."""
+    _change_status(agent, AgentStatus.PAUSED)
+
+
+def archive(agent: Agent) -> None:
+    _change_status(agent, AgentStatus.ARCHIVED)
+
+
+def _change_status(agent: Agent, status: AgentStatus) -> None:
+    with transaction.atomic():
+        now = clock.now()
+        AgentGate.objects.filter(pk=agent.pk).update(pause_reason="", next_eligible_at=now)
+        Agent.objects.change_status(agent.pk, to=status, now=now)
+        agent.status = status
+        live.push(agent.workspace_id, notices.agent_changed(agent))
+        wake.workers()
+
+
+def resume(trigger: Trigger) -> None:
+    """Switches the trigger on again; an error and its count of failures are forgotten."""
+    with transaction.atomic():
+        Trigger.objects.filter(pk=trigger.pk).update(
+            status=TriggerStatus.ACTIVE, last_error="", updated_at=clock.now()
+        )
+        TriggerGate.objects.filter(pk=trigger.pk).update(consecutive_failures=0)
+    trigger.status, trigger.last_error = TriggerStatus.ACTIVE, ""
+
+
+def disable(trigger: Trigger) -> None:
+    Trigger.objects.filter(pk=trigger.pk).update(
+        status=TriggerStatus.PAUSED, updated_at=clock.now()
+    )
+    trigger.status = TriggerStatus.PAUSED

@@ -1,0 +1,103 @@
+"""What the executor reads and beats: claimed rows with all that a run needs, in a fixed number of queries."""
+
+from __future__ import annotations
+
+import uuid
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from agents.runner import Plan
+from executions.journal import RunJournal
+from executions.models import Execution, Step
+from triggers import facts
+from triggers.events import Cause
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One claimed run: its row, what to do, where to write it down, and what its events will name as their cause."""
+
+    execution: Execution
+    plan: Plan
+    journal: RunJournal
+    cause: Cause
+    max_attempts: int
+    timeout_seconds: int | None
+
+
+def load(ids: Sequence[uuid.UUID], *, lease: uuid.UUID) -> tuple[list[Work], list[Execution]]:
+    """The work behind claimed ids, in their order, and the rows whose agent was deleted since.
+
+    One query, one more where some of the runs have begun before.
+    """
+    found = Execution.objects.select_related("event", "agent", "workspace").in_bulk(list(ids))
+    orphans = [execution for execution in found.values() if execution.agent is None]
+    executions = [found[pk] for pk in ids if pk in found and found[pk].agent is not None]
+    begun = [execution.pk for execution in executions if execution.attempt > 1 or execution.resumes]
+    steps: dict[uuid.UUID, list[Step]] = defaultdict(list)
+    if begun:
+        for step in Step.objects.filter(execution_id__in=begun):
+            steps[step.execution_id].append(step)
+    return [_work(execution, steps[execution.pk], lease) for execution in executions], orphans
+
+
+def watch(lease: uuid.UUID, *, beat: bool) -> dict[uuid.UUID, bool]:
+    """The rows that this lease still holds -> whether somebody asked to cancel them; a row that is missing was taken away."""
+    mine = Execution.objects.running_under(lease)
+    if beat:
+        Execution.objects.beat(lease)
+    return dict(mine.values_list("pk", "cancel_requested"))
+
+
+def _work(execution: Execution, steps: list[Step], lease: uuid.UUID) -> Work:
+    event, agent = execution.event, execution.agent
+    assert agent is not None  # load() leaves these out
+    continues = {
+        n for n, step in enumerate(agent.steps, start=1) if step.get("on_error") == "continue"
+    }
+    cause = Cause(
+        execution_id=execution.pk,
+        root_id=event.root_id,
+        depth=event.depth,
+        chain=(*event.chain, str(execution.listener_id)),
+        correlation_id=execution.correlation_id,
+        actor=f"agent:{agent.pk}",
+    )
+    plan = Plan(
+        execution_id=execution.pk,
+        workspace_id=execution.workspace_id,
+        agent_id=agent.pk,
+        agent_name=agent.name,
+        steps=agent.steps,
+        variables=_variables(execution),
+        is_test=execution.is_test,
+        deadline_at=execution.deadline_at,
+    )
+    journal = RunJournal(execution, lease=lease, steps=steps, continues=continues)
+    return Work(
+        execution,
+        plan,
+        journal,
+        cause,
+        agent.limit("max_attempts") or 1,
+        agent.limit("timeout_seconds"),
+    )
+
+
+def _variables(execution: Execution) -> dict[str, Any]:
+    event, agent, workspace = execution.event, execution.agent, execution.workspace
+    assert agent is not None
+    about = {
+        "id": str(event.pk),
+        "type": event.type,
+        "timestamp": event.occurred_at.isoformat(),
+        "source": event.source,
+    }
+    roots = facts.variables(
+        facts.facts(event.payload, source=event.source), event=about, inputs=execution.inputs
+    )
+    roots["agent"] = {"id": str(agent.pk), "name": agent.name}
+    roots["workspace"] = {"id": str(workspace.pk), "name": workspace.name, "slug": workspace.slug}
+    return roots

@@ -1,0 +1,155 @@
+"""One pass of one run, from begun to an Outcome: deadlines, cancelling, and which failure means what."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import logging
+import random
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from django.db import InterfaceError, OperationalError
+
+from agents import runner
+from agents.actions import ActionFailed, Wait
+from config.lib import clock, logs
+from config.lib.secrets import redact_text
+from executions import live, notices
+from executions.finish import Outcome
+from executions.journal import LeaseLost
+from executions.loading import Work
+from executions.models import Status
+from triggers import events
+
+log = logging.getLogger(__name__)
+
+FIRST_WAIT_SECONDS = 1.0
+MAX_WAIT_SECONDS = 60.0
+
+
+class Stopping:
+    """Why a task is cancelled: the message that `Driver` cancels with when the process stops."""
+
+    MESSAGE = "stopping"
+
+
+async def perform(work: Work, *, was_cancelled: Callable[[], bool]) -> Outcome | None:
+    """Runs the work once. None where the run is no longer ours to end."""
+    logs.correlation_id.set(work.execution.correlation_id)
+    execution = work.execution
+    live.push(execution.workspace_id, notices.execution_changed("started", execution))
+    try:
+        outcome = await _pass(work)
+    except asyncio.CancelledError as cancelled:
+        outcome = _cancelled(
+            work, asked=was_cancelled(), stopping=Stopping.MESSAGE in cancelled.args
+        )
+    except LeaseLost:
+        log.warning(
+            "lease lost, the run is left to its new owner", extra={"execution": str(execution.pk)}
+        )
+        return None
+    if outcome is not None:
+        outcome.steps = work.journal.unsaved
+        _log(outcome)
+    return outcome
+
+
+async def _pass(work: Work) -> Outcome:
+    execution = work.execution
+    try:
+        async with asyncio.timeout_at(_deadline(execution.deadline_at)):
+            with events.caused_by(work.cause):
+                output = await runner.run(work.plan, journal=work.journal)
+    except TimeoutError:
+        message = f"The run took longer than its {work.timeout_seconds} seconds and was stopped."
+        work.journal.doubt()
+        return Outcome(
+            execution, Status.TIMED_OUT, error_message=message, error={"type": "timeout"}
+        )
+    except Wait as wait:
+        return Outcome(execution, Status.QUEUED, run_at=wait.until, resumes=True)
+    except ActionFailed as error:
+        return _failed(work, error)
+    except (OperationalError, InterfaceError) as error:
+        return _failed(work, ActionFailed(f"The database was away: {error}", retryable=True))
+    except (LeaseLost, asyncio.CancelledError):
+        raise
+    except Exception as error:
+        log.exception("a run broke", extra={"execution": str(execution.pk)})
+        return Outcome(execution, Status.FAILED, error_message=_words(error), error=_error(error))
+    return Outcome(execution, Status.COMPLETED, output=output)
+
+
+def _deadline(deadline_at: dt.datetime | None) -> float | None:
+    """The deadline on the loop's clock."""
+    if deadline_at is None:
+        return None
+    return asyncio.get_running_loop().time() + (deadline_at - clock.reckoned()).total_seconds()
+
+
+def _failed(work: Work, error: ActionFailed) -> Outcome:
+    execution = work.execution
+    if not error.retryable or execution.attempt >= work.max_attempts:
+        return Outcome(execution, Status.FAILED, error_message=str(error), error=_error(error))
+    wait = retry_wait(execution.attempt, retry_after=error.retry_after)
+    return Outcome(
+        execution,
+        Status.RETRYING,
+        run_at=clock.reckoned() + dt.timedelta(seconds=wait),
+        error_message=str(error),
+        error=_error(error),
+    )
+
+
+def retry_wait(attempt: int, *, retry_after: float | None = None) -> float:
+    """Seconds until the next attempt: full jitter, doubling from 1 s to 1 min (AWS "Exponential Backoff And Jitter"); never before
+    the peer's Retry-After has passed, which is believed up to one day."""
+    longest = min(MAX_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2**attempt)
+    jitter = random.uniform(0, longest)  # noqa: S311 - spreads load, keeps no secret
+    return min(retry_after or 0.0, 86_400.0) + jitter
+
+
+def _cancelled(work: Work, *, asked: bool, stopping: bool) -> Outcome | None:
+    execution = work.execution
+    if work.journal.doubt():
+        return Outcome(
+            execution,
+            Status.INTERRUPTED,
+            error_message="Stopped in the middle of an action outside.",
+        )
+    if asked:
+        return Outcome(execution, Status.CANCELLED)
+    return Outcome(execution, Status.QUEUED, resumes=True) if stopping else None
+
+
+def _error(error: BaseException) -> dict[str, Any]:
+    details: dict[str, Any] = {"type": type(error).__name__}
+    if not isinstance(error, ActionFailed):
+        details["stack"] = redact_text("".join(traceback.format_exception(error)))[-20_000:]
+    return details
+
+
+def _words(error: BaseException) -> str:
+    return f"Unexpected {type(error).__name__}: {redact_text(str(error))}"
+
+
+def _log(outcome: Outcome) -> None:
+    execution = outcome.execution
+    level = (
+        logging.WARNING
+        if outcome.status in {Status.FAILED, Status.TIMED_OUT, Status.INTERRUPTED}
+        else logging.INFO
+    )
+    log.log(
+        level,
+        "run ended",
+        extra={
+            "execution": str(execution.pk),
+            "agent": execution.agent_name,
+            "status": outcome.status.value,
+            "attempt": execution.attempt,
+        },
+    )

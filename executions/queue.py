@@ -1,0 +1,235 @@
+"""Row 7 of the path: taking work. `claim` locks gates, asks the claim gates, and moves rows from queued to running.
+
+One transaction per batch. Locks in the order of the house: agent gates (SKIP LOCKED: whoever else claims serves other agents),
+then executions. Limits are decided under the agent's gate, so they are exact however many processes claim.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from django.db import transaction
+from django.db.models import Exists, F, OuterRef
+
+from agents.models import Agent, AgentStatus
+from config.lib import clock
+from executions import alerts, live, notices, statements
+from executions.fairness import Block, Rooms, Share, share_out
+from executions.gates import Asked, Ready, agent_status, claim_gates
+from executions.models import AgentGate, AgentStart, AlertKind, Execution, Reason
+from triggers.models import Trigger, TriggerStatus
+
+ON_FINISH = dt.datetime(
+    9999, 12, 31, tzinfo=dt.UTC
+)  # next_eligible_at: when a run of the agent has finished
+EACH_AT_LEAST = 8  # rows read per trigger when many agents wait at once
+
+
+def claim(
+    *,
+    lease: uuid.UUID,
+    worker: str,
+    places: int,
+    suspects: bool = False,
+    now: dt.datetime | None = None,
+) -> list[uuid.UUID]:
+    """At most `places` rows, now running under `lease`; the answer is in the order of starting.
+
+    `suspects` takes only rows that lost a worker before, which run alone. `now` is for tests.
+    """
+    if places <= 0:
+        return []
+    with transaction.atomic():
+        now = now or clock.now()
+        gates = _eligible(now, places, suspects=suspects)
+        if not gates:
+            return []
+        each = places if len(gates) == 1 else max(EACH_AT_LEAST, 2 * places // len(gates))
+        ready = _ready([gate.agent_id for gate in gates], each=each, suspects=suspects)
+        triggers = {
+            pk: trigger
+            for pk, trigger in Trigger.objects.in_bulk({row.trigger_id for row in ready}).items()
+        }
+        wanted = _skip_unwanted(ready, gates, triggers, now)
+        asked = Asked(gates, list(triggers.values()), now)
+        measured = [Rooms(gate, gate.free(asked)) for gate in claim_gates()] if wanted else []
+        share = share_out(
+            wanted, turns=[gate.agent_id for gate in gates], measured=measured, places=places
+        )
+        claimed = _start(share.chosen, gates, lease=lease, worker=worker, now=now)
+        full = _pause_exhausted(share, gates, now)
+        _say_when(gates, share, ready, each=each, now=now, ended=full, keep=suspects)
+    return claimed
+
+
+def _eligible(now: dt.datetime, limit: int, *, suspects: bool) -> list[AgentGate]:
+    """Gates with something to start, least recently served first, locked. Uses gate_eligible, execution_suspect."""
+    gates = AgentGate.objects.select_related("agent__workspace").filter(
+        agent__workspace__paused=False
+    )
+    if suspects:
+        gates = gates.filter(
+            Exists(Execution.objects.suspects().filter(agent_id=OuterRef("agent_id")))
+        )
+    else:
+        gates = gates.filter(next_eligible_at__lte=now)
+    return list(
+        gates.order_by(F("last_served_at").asc(nulls_first=True)).select_for_update(
+            skip_locked=True, of=("self",)
+        )[:limit]
+    )
+
+
+def _ready(agent_ids: Sequence[uuid.UUID], *, each: int, suspects: bool) -> list[Ready]:
+    rows = statements.run(
+        "select_ready", {"agents": list(agent_ids), "each": each, "suspects": suspects}
+    )
+    return [Ready(*row) for row in rows]
+
+
+def _skip_unwanted(
+    ready: Iterable[Ready],
+    gates: Iterable[AgentGate],
+    triggers: dict[uuid.UUID, Trigger],
+    now: dt.datetime,
+) -> list[Ready]:
+    """What may still run; rows whose agent or trigger was switched off since dispatch are skipped with the reason."""
+    by_agent = {gate.agent_id: gate for gate in gates}
+    wanted: list[Ready] = []
+    unwanted: dict[Reason, list[uuid.UUID]] = defaultdict(list)
+    for row in ready:
+        gate, trigger = by_agent[row.agent_id], triggers[row.trigger_id]
+        reason = agent_status.reason_not_to_run(gate.agent.status, gate=gate, is_test=row.is_test)
+        if reason is None and trigger.status != TriggerStatus.ACTIVE and not row.is_test:
+            broken = trigger.status == TriggerStatus.ERROR
+            reason = Reason.TRIGGER_ERROR if broken else Reason.TRIGGER_DISABLED
+        if reason is None:
+            wanted.append(row)
+        else:
+            unwanted[reason].append(row.id)
+    for reason, ids in unwanted.items():
+        Execution.objects.skip(ids, reason=reason, now=now)
+    return wanted
+
+
+def _start(
+    chosen: Sequence[Ready],
+    gates: Iterable[AgentGate],
+    *,
+    lease: uuid.UUID,
+    worker: str,
+    now: dt.datetime,
+) -> list[uuid.UUID]:
+    if not chosen:
+        return []
+    timeouts = {gate.agent_id: float(gate.agent.limit("timeout_seconds") or 3600) for gate in gates}
+    started = statements.run(
+        "start_executions",
+        {
+            "ids": [row.id for row in chosen],
+            "timeouts": [timeouts[row.agent_id] for row in chosen],
+            "lease": lease,
+            "worker": worker,
+            "now": now,
+        },
+    )
+    ours = {row[0] for row in started}
+    AgentStart.objects.bulk_create(
+        [
+            AgentStart(agent_id=row.agent_id, trigger_id=row.trigger_id, at=now)
+            for row in chosen
+            if row.id in ours and not row.resumes
+        ]
+    )
+    return [row.id for row in chosen if row.id in ours]
+
+
+def _pause_exhausted(share: Share, gates: Iterable[AgentGate], now: dt.datetime) -> set[uuid.UUID]:
+    """The day of these agents is full and more is queued: pause each once, skip the rest, raise one alert."""
+    exhausted = set()
+    for gate in gates:
+        block = share.blocked.get(gate.agent_id)
+        if block is None or block.reason is None:
+            continue
+        exhausted.add(gate.agent_id)
+        agent = gate.agent
+        Agent.objects.change_status(agent.pk, to=AgentStatus.PAUSED, now=now)
+        gate.pause_reason = block.reason
+        Execution.objects.skip_first_starts(agent.pk, reason=block.reason, now=now)
+        limit = agent.limit("max_executions_per_day")
+        message = f"{agent.name} reached its {limit} executions of today and was paused. Activate it to go on."
+        day = agent.workspace.midnight(now).date()
+        alerts.raise_alert(
+            agent.workspace_id,
+            AlertKind.DAILY_LIMIT,
+            message,
+            agent=agent,
+            dedupe_key=f"daily:{agent.pk}:{day}",
+        )
+        live.push(agent.workspace_id, notices.auto_paused(agent_id=agent.pk, reason=message))
+    return exhausted
+
+
+def _say_when(
+    gates: Sequence[AgentGate],
+    share: Share,
+    ready: Sequence[Ready],
+    *,
+    each: int,
+    now: dt.datetime,
+    ended: set[uuid.UUID],
+    keep: bool,
+) -> None:
+    """Writes on each gate when to look at it again (`keep`: a claim of suspects does not know)."""
+    served = {row.agent_id for row in share.chosen}
+    read: dict[uuid.UUID, int] = defaultdict(int)
+    for row in ready:
+        read[row.trigger_id] += 1
+    cut = {row.agent_id for row in ready if read[row.trigger_id] >= each}
+    for gate in gates:
+        block = share.blocked.get(gate.agent_id)
+        if gate.agent_id in ended:
+            gate.next_eligible_at = None
+        elif not keep:
+            gate.next_eligible_at = _next_look(gate.agent_id, block, share, cut, now)
+        if gate.agent_id in served:
+            gate.last_served_at = now
+        _tell_rate_limit(gate, block, now)
+    statements.run(
+        "save_agent_gates",
+        {
+            "ids": [gate.agent_id for gate in gates],
+            "next": [gate.next_eligible_at for gate in gates],
+            "served": [gate.last_served_at for gate in gates],
+            "reasons": [gate.pause_reason for gate in gates],
+            "limited": [gate.limited_until for gate in gates],
+        },
+    )
+
+
+def _next_look(
+    agent_id: uuid.UUID, block: Block | None, share: Share, cut: set[uuid.UUID], now: dt.datetime
+) -> dt.datetime | None:
+    if agent_id in share.left:
+        return now
+    if block is not None:
+        return block.free_at or ON_FINISH
+    return now if agent_id in cut else None
+
+
+def _tell_rate_limit(gate: AgentGate, block: Block | None, now: dt.datetime) -> None:
+    """One `execution:rate-limited` per window, however often the claim runs into it."""
+    if block is None or "minute_window" not in block.gates or block.free_at is None:
+        return
+    if gate.limited_until is not None and gate.limited_until > now:
+        return
+    gate.limited_until = block.free_at
+    limit = gate.agent.limit("max_executions_per_minute") or 0
+    retry_in = max(1, round((block.free_at - now).total_seconds()))
+    live.push(
+        gate.agent.workspace_id,
+        notices.rate_limited(agent_id=gate.agent_id, per_minute=limit, retry_in=retry_in),
+    )

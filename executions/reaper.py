@@ -1,0 +1,129 @@
+"""Runs whose worker died: found by a heartbeat that stands still, and handed on.
+
+What a reaper saw lives in its process: a lease is lost when this process's own monotonic clock saw its heartbeats stand still
+for LEASE_SECONDS, so that jumps of any wall clock reap nobody.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import time
+import uuid
+from collections.abc import Callable, Iterable
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Count, Sum
+
+from config.lib import clock, wake
+from executions import alerts, live, notices
+from executions.models import AlertKind, Execution, Reason, Status, Step
+
+log = logging.getLogger(__name__)
+
+MAX_LOSSES = (
+    3  # the first loss may be a neighbour's fault; then it runs alone, and twice alone is poison
+)
+_seen: dict[uuid.UUID, tuple[tuple[int, int], float]] = {}
+
+
+def reap(*, monotonic: Callable[[], float] = time.monotonic) -> int:
+    """Hands on the runs of leases that stood still; answers how many runs."""
+    leases = _standing_still(monotonic())
+    return sum(_take_away(lease) for lease in leases)
+
+
+def _standing_still(now: float) -> list[uuid.UUID]:
+    """One query over the running rows (index execution_leased); forgets leases that are gone."""
+    rows = (
+        Execution.objects.filter(status=Status.RUNNING)
+        .order_by()
+        .values_list("lease")
+        .annotate(beats=Sum("heartbeat"), runs=Count("pk"))
+    )
+    present = {lease: (beats or 0, runs) for lease, beats, runs in rows if lease is not None}
+    for lease in set(_seen) - set(present):
+        del _seen[lease]
+    lost = []
+    for lease, pulse in present.items():
+        known = _seen.get(lease)
+        if known is None or known[0] != pulse:
+            _seen[lease] = (pulse, now)
+        elif now - known[1] >= settings.LEASE_SECONDS:
+            lost.append(lease)
+    return lost
+
+
+def _take_away(lease: uuid.UUID) -> int:
+    with transaction.atomic():
+        now = clock.now()
+        lost = list(Execution.objects.running_under(lease).order_by("pk").select_for_update())
+        doubtful = set(
+            Step.objects.filter(execution__in=lost, state="started", effect="outside").values_list(
+                "execution_id", flat=True
+            )
+        )
+        Step.objects.doubt(list(doubtful))
+        for execution in lost:
+            execution.losses += 1
+            if execution.pk in doubtful:
+                _interrupt(execution)
+            elif execution.losses >= MAX_LOSSES:
+                _give_up(execution, now=now)
+            else:
+                execution.status, execution.resumes, execution.run_at = Status.QUEUED, True, None
+            execution.lease = None
+        fields = [
+            "status",
+            "resumes",
+            "run_at",
+            "lease",
+            "losses",
+            "reason",
+            "error_message",
+            "finished_at",
+        ]
+        Execution.objects.bulk_update(lost, fields)
+        _tell(lost)
+        wake.alone()
+    _seen.pop(lease, None)
+    log.warning(
+        "a worker is gone, its runs were handed on", extra={"lease": str(lease), "runs": len(lost)}
+    )
+    return len(lost)
+
+
+def _interrupt(execution: Execution) -> None:
+    execution.status = Status.INTERRUPTED
+    execution.error_message = (
+        "Its worker died in the middle of an action outside; nobody can know whether it happened."
+    )
+    alerts.raise_alert(
+        execution.workspace_id,
+        AlertKind.INTERRUPTED,
+        f"A run of {execution.agent_name} was interrupted and needs a decision.",
+        agent=execution.agent,
+        execution_id=execution.pk,
+        dedupe_key=f"interrupted:{execution.pk}:{execution.losses}",
+    )
+
+
+def _give_up(execution: Execution, *, now: dt.datetime) -> None:
+    execution.status, execution.reason = Status.FAILED, Reason.POISON
+    execution.error_message = "Its worker died each time it ran; it will not be tried again."
+    execution.finished_at = now
+    alerts.raise_alert(
+        execution.workspace_id,
+        AlertKind.POISON,
+        f"A run of {execution.agent_name} kills its worker and was given up.",
+        agent=execution.agent,
+        execution_id=execution.pk,
+        dedupe_key=f"poison:{execution.pk}",
+    )
+
+
+def _tell(lost: Iterable[Execution]) -> None:
+    for execution in lost:
+        change: notices.Change = "finished" if execution.is_finished else "queued"
+        live.push(execution.workspace_id, notices.execution_changed(change, execution))

@@ -1,0 +1,20 @@
+-- The ends of many runs at once, each a compare-and-set on its lease. A run whose lease somebody else holds by now is not touched
+-- and not returned.
+UPDATE executions_execution AS execution
+SET status = ended.status,
+    reason = ended.reason,
+    output = ended.output,
+    error_message = ended.error_message,
+    error = ended.error,
+    run_at = ended.run_at,
+    resumes = ended.resumes,
+    usage = execution.usage || ended.usage,
+    finished_at = CASE WHEN ended.is_final THEN %(now)s END,
+    lease = NULL,
+    deadline_at = NULL
+FROM jsonb_to_recordset(%(ended)s::jsonb) AS ended(
+    id uuid, status text, reason text, output jsonb, error_message text, error jsonb, run_at timestamptz, resumes boolean,
+    usage jsonb, is_final boolean
+)
+WHERE execution.id = ended.id AND execution.status = 'running' AND execution.lease = %(lease)s
+RETURNING execution.id

@@ -1,0 +1,12 @@
+-- queued -> running under one lease. A row that somebody cancelled or skipped meanwhile is left alone and not returned.
+UPDATE executions_execution AS execution
+SET status = 'running',
+    lease = %(lease)s,
+    worker = %(worker)s,
+    heartbeat = 0,
+    attempt = execution.attempt + CASE WHEN execution.resumes THEN 0 ELSE 1 END,
+    started_at = COALESCE(execution.started_at, %(now)s),
+    deadline_at = %(now)s + make_interval(secs => chosen.timeout)
+FROM unnest(%(ids)s::uuid[], %(timeouts)s::float[]) AS chosen(id, timeout)
+WHERE execution.id = chosen.id AND execution.status = 'queued' AND execution.run_at IS NULL
+RETURNING execution.id

@@ -1,0 +1,45 @@
+"""The Celery tasks: wake-ups without arguments, one call each. What they do is decided by rows, never by the message."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery import shared_task
+from celery.signals import worker_shutting_down
+
+from config.lib import wake
+from executions import dispatcher, executor, prune, readiness, sweep
+
+
+@shared_task(name=wake.DISPATCH, expires=10)
+def dispatch_events() -> int:
+    wake.answered(wake.DISPATCH)
+    return dispatcher.dispatch()
+
+
+@shared_task(name=wake.WORK, expires=10)
+def work() -> int:
+    wake.answered(wake.WORK)
+    return executor.drain()
+
+
+@shared_task(name=wake.WORK_ALONE, expires=10)
+def work_alone() -> int:
+    wake.answered(wake.WORK_ALONE)
+    return executor.drain(slots=1, suspects=True)
+
+
+@shared_task(name="executions.tick", expires=2)
+def tick() -> None:
+    readiness.tick_seen()
+    sweep.sweep()
+
+
+@shared_task(name="executions.prune", expires=600)
+def prune_old() -> int:
+    return prune.prune()
+
+
+@worker_shutting_down.connect
+def stop_driver(**_: Any) -> None:
+    executor.stop()
