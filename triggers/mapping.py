@@ -78,10 +78,12 @@ def resolve(
     defaults: Mapping[str, Any] | None,
     meta: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """The inputs of one run: mapped event data wins over defaults, and both over `_trigger_event: meta`.
+    """The inputs of one run: mapped event data wins over `defaults`, and both over `meta`.
+
+    `meta` is what every run gets: `{"_trigger_event": {"trigger_id", "event_type", "event_id", "timestamp"}}`.
 
     The values are copies. What comes after MAX_BYTES of mapped values reads "[truncated]".
-    Raises InvalidMapping where `check` was not asked on save.
+    Raises InvalidMapping for a path that `check` refuses.
     """
     mapped: dict[str, Any] = {}
     left = MAX_BYTES
@@ -91,7 +93,7 @@ def resolve(
             value = json.sanitise(found[0] if len(found) == 1 else found, max_bytes=max(left, 0))
             left -= len(json.dumps(value))
             mapped[name] = value
-    return {TRIGGER_EVENT: dict(meta), **(defaults or {}), **mapped}
+    return {**meta, **(defaults or {}), **mapped}
 
 
 def _values(entry: Any, payload: Any) -> list[Any]:

@@ -13,6 +13,11 @@ class Problem:
     message: str
     suggestion: str | None = None
 
+    def below(self, prefix: str) -> str:
+        """The path from further out: `conditions` and `[0].operator` make `conditions[0].operator`."""
+        dot = "." if prefix and self.path and not self.path.startswith("[") else ""
+        return f"{prefix}{dot}{self.path}"
+
     def as_dict(self) -> dict[str, str | None]:
         return asdict(self)
 
