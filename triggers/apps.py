@@ -11,3 +11,4 @@ class TriggersConfig(AppConfig):
 
     def ready(self) -> None:
         registry.load("triggers.sources")
+        registry.load("triggers.actions")

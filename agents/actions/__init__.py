@@ -1,7 +1,11 @@
 """What an agent can do. One file per action, each with its registration; `AgentsConfig.ready()` loads them.
 
-An action lives in the lowest app that has what it needs: `emit_event` in triggers, `run_agent` and `notify` in executions register
-themselves here too.
+An action lives in the lowest app that has what it needs: `emit_event` in triggers, `run_agent` and `notify`
+in executions register themselves here too.
+
+Schemas are flat, in the order of the form, and say what an editor needs: `title`, `description`, `enum`,
+`format` (uuid, uri, date, date-time), `default`, and `x-widget` where the type alone does not tell: `textarea`,
+`json` (any value), `pairs` (names and values), `stage`, `agent`, `member` (of the workspace).
 """
 
 from __future__ import annotations
@@ -11,9 +15,12 @@ import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from config.lib.registry import DuplicateName, Registry
+
+if TYPE_CHECKING:
+    from crm.models import Workspace
 
 
 class Effect(StrEnum):
@@ -28,7 +35,9 @@ class Effect(StrEnum):
 class ActionFailed(Exception):
     """An expected failure, said in words for the workspace owner. `retry_after`: seconds that the peer asked for."""
 
-    def __init__(self, message: str, *, retryable: bool = False, retry_after: float | None = None) -> None:
+    def __init__(
+        self, message: str, *, retryable: bool = False, retry_after: float | None = None
+    ) -> None:
         super().__init__(message)
         self.retryable = retryable
         self.retry_after = retry_after
@@ -55,7 +64,9 @@ class Scene:
     variables: Mapping[str, Any]
     is_test: bool = False
     deadline_at: dt.datetime | None = None
-    started_at: dt.datetime | None = None  # when this step was first begun, on an earlier pass of the run
+    started_at: dt.datetime | None = (
+        None  # when this step was first begun, on an earlier pass of the run
+    )
 
 
 Perform = Callable[[Scene, dict[str, Any]], Any] | Callable[[Scene, dict[str, Any]], Awaitable[Any]]
@@ -63,11 +74,12 @@ Perform = Callable[[Scene, dict[str, Any]], Any] | Callable[[Scene, dict[str, An
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """`schema`: JSON Schema of the params as an editor shows them (`title`, `description`, `format`). Params hold texts with variables;
-    `perform(scene, params)` gets them rendered and answers a JSON-shaped output. `async` where it waits on the network.
+    """`schema`: JSON Schema of the params as an editor shows them; see the module. Params hold texts with variables;
+    `perform(scene, params)` gets them rendered and answers a JSON-shaped output. It is a plain function where the
+    effect is DATABASE, and runs inside the step's transaction; else it is `async`.
 
-    `effect_of(params)` refines the effect for some params (a GET is repeatable). `check(params)` -> problems as texts by param,
-    beyond the schema, on save.
+    `effect_of(params)` refines the effect for some params (a GET is repeatable). `check(params, workspace)` -> problems
+    as texts by param, beyond the schema, on save; params with variables may still hold any text.
     """
 
     name: str
@@ -77,7 +89,7 @@ class Action:
     effect: Effect
     perform: Perform
     effect_of: Callable[[dict[str, Any]], Effect] | None = None
-    check: Callable[[dict[str, Any]], dict[str, str]] | None = None
+    check: Callable[[dict[str, Any], Workspace], dict[str, str]] | None = None
     icon: str = "bolt"
     output_sample: dict[str, Any] = field(default_factory=dict)
 
@@ -91,7 +103,9 @@ def register(**fields: Any) -> Callable[[Perform], Perform]:
     def add(perform: Perform) -> Perform:
         known = fields["name"] in registry and registry.get(fields["name"])
         if known and known.perform.__module__ != perform.__module__:
-            raise DuplicateName(f"action {fields['name']!r} is registered by {known.perform.__module__} already")
+            raise DuplicateName(
+                f"action {fields['name']!r} is registered by {known.perform.__module__} already"
+            )
         registry.register(fields["name"], Action(perform=perform, **fields))
         return perform
 

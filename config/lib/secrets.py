@@ -15,7 +15,12 @@ from django.db import models
 
 HIDDEN = "[redacted]"
 _SECRET_NAME = re.compile(
-    r"pass(word|wd|phrase)?$|secret|token|api[-_]?key|authorization|cookie|credential|private[-_]?key|signature", re.IGNORECASE
+    r"pass(word|wd|phrase)?$|secret|token|api[-_]?key|authorization|cookie|credential|private[-_]?key|signature",
+    re.IGNORECASE,
+)
+_URL_SECRET = re.compile(
+    r"([?&;][^=&;\s\"']*?(?:token|secret|passw|pwd|api[-_]?key|signature|credential)[^=&;\s\"']*=|[?&;]auth=)[^&;#\s\"']+",
+    re.IGNORECASE,
 )
 _URL_PASSWORD = re.compile(r"(?<=://)([^/@:\s]*):([^/@\s]+)@")
 
@@ -56,11 +61,18 @@ class EncryptedTextField(models.TextField[str, str]):
         return decrypt(value) if value else value
 
 
+def is_secret_name(name: str) -> bool:
+    """Whether what goes by this name is kept out of what people read: `Authorization`, `x-api-key`, `db_password`."""
+    return _SECRET_NAME.search(name) is not None
+
+
 def redact(value: Any, *, known: tuple[str, ...] = ()) -> Any:
     """A copy of JSON-shaped data without what its name, or the list of known values, says is secret."""
     if isinstance(value, dict):
         return {
-            key: HIDDEN if isinstance(key, str) and _SECRET_NAME.search(key) and item else redact(item, known=known)
+            key: HIDDEN
+            if isinstance(key, str) and _SECRET_NAME.search(key) and item
+            else redact(item, known=known)
             for key, item in value.items()
         }
     if isinstance(value, list):
@@ -73,6 +85,7 @@ def redact(value: Any, *, known: tuple[str, ...] = ()) -> Any:
 def redact_text(text: str, *, known: tuple[str, ...] = ()) -> str:
     if "://" in text:
         text = _URL_PASSWORD.sub(rf"\1:{HIDDEN}@", text)
+        text = _URL_SECRET.sub(rf"\1{HIDDEN}", text)
     for secret in known:
         if secret:
             text = text.replace(secret, HIDDEN)

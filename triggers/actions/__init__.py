@@ -1,0 +1,1 @@
+"""Actions of agents that need what this app has; `TriggersConfig.ready()` loads them."""
