@@ -7,6 +7,7 @@ import secrets
 from django.db import models
 
 from config.lib.ids import uuid7
+from crm import form_fields
 from crm.models.contact import Contact
 from crm.models.workspace import Workspace
 
@@ -27,8 +28,7 @@ def default_fields() -> list[dict[str, object]]:
 class Form(models.Model):
     """A form that anyone may fill in at `/forms/{public_id}/`.
 
-    `fields` is a list of `{"name", "label", "type", "required", "options"?, "help"?}` with the types
-    text, email, tel, url, number, date, textarea, select and checkbox.
+    `fields` is a list of `{"name", "label", "type", "required", "options"?, "help"?}`, as `crm.form_fields` says.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -37,8 +37,10 @@ class Form(models.Model):
     slug = models.SlugField(max_length=100)
     public_id = models.CharField(max_length=32, unique=True, default=new_public_id, editable=False)
     description = models.TextField(blank=True, default="", max_length=2000)
-    thank_you = models.CharField(max_length=500, blank=True, default="Thank you, we will be in touch soon.")
-    fields = models.JSONField(default=default_fields)
+    thank_you = models.CharField(
+        max_length=500, blank=True, default="Thank you, we will be in touch soon."
+    )
+    fields = models.JSONField(default=default_fields, validators=[form_fields.known_fields])
     is_open = models.BooleanField(default=True)
     submissions_count = models.PositiveIntegerField(default=0, editable=False)
     last_submitted_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -58,8 +60,12 @@ class FormSubmission(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="form_submissions")
-    form = models.ForeignKey(Form, models.CASCADE, null=True, blank=True, related_name="submissions")
-    contact = models.ForeignKey(Contact, models.SET_NULL, null=True, blank=True, related_name="form_submissions")
+    form = models.ForeignKey(
+        Form, models.CASCADE, null=True, blank=True, related_name="submissions"
+    )
+    contact = models.ForeignKey(
+        Contact, models.SET_NULL, null=True, blank=True, related_name="form_submissions"
+    )
     fields = models.JSONField(default=dict)
     is_new_contact = models.BooleanField(default=False)
     is_spam = models.BooleanField(default=False)
@@ -67,7 +73,9 @@ class FormSubmission(models.Model):
 
     class Meta:
         ordering = ["-submitted_at"]
-        indexes = [models.Index(fields=["workspace", "-submitted_at"], name="submission_newest")]  # lists
+        indexes = [
+            models.Index(fields=["workspace", "-submitted_at"], name="submission_newest")
+        ]  # lists
 
     def __str__(self) -> str:
         return f"{self.form or 'form'} {self.submitted_at:%Y-%m-%d %H:%M}"

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import ValidationError
-from django.core.validators import RegexValidator
-from django.db import models
+from django.db import models, transaction
 
 from config.lib.ids import uuid7
+from crm.models.tracking import TrackedModel, TrackedQuerySet
 
 DEFAULT_STAGES = ["Lead", "Qualified", "Proposal", "Negotiation", "Closed Won", "Closed Lost"]
 
@@ -37,6 +38,18 @@ def stage_names(stages: Any) -> None:
         raise ValidationError("Two stages have the same name.")
 
 
+class WorkspaceQuerySet(models.QuerySet["Workspace"]):
+    def delete(self) -> tuple[int, dict[str, int]]:
+        """One by one, as `Workspace.delete` says."""
+        deleted: Counter[str] = Counter()
+        with transaction.atomic():
+            for workspace in self:
+                deleted.update(workspace.delete()[1])
+        return deleted.total(), dict(deleted)
+
+    delete.queryset_only = True  # type: ignore[attr-defined]  # else the manager would have it too
+
+
 class Workspace(models.Model):
     """One business. Every other row belongs to exactly one workspace, and no workspace sees another's."""
 
@@ -45,16 +58,31 @@ class Workspace(models.Model):
     slug = models.SlugField(max_length=50, unique=True)
     timezone = models.CharField(max_length=64, default="UTC", validators=[known_timezone])
     stages = models.JSONField(default=default_stages, validators=[stage_names])
-    paused = models.BooleanField(default=False, help_text="Nothing starts while this is on; events are recorded.")
+    paused = models.BooleanField(
+        default=False, help_text="Nothing starts while this is on; events are recorded."
+    )
     retention = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
+
+    objects = WorkspaceQuerySet.as_manager()
 
     class Meta:
         ordering = ["name"]
 
     def __str__(self) -> str:
         return self.name
+
+    def delete(
+        self, using: str | None = None, keep_parents: bool = False
+    ) -> tuple[int, dict[str, int]]:
+        """Deals and contacts go first and quietly: events about them would have no workspace left to belong to."""
+        deleted: Counter[str] = Counter()
+        with transaction.atomic(using=using):
+            for rows in (self.opportunities, self.contacts):
+                deleted.update(rows.all().quietly().delete()[1])
+            deleted.update(super().delete(using=using, keep_parents=keep_parents)[1])
+        return deleted.total(), dict(deleted)
 
     def midnight(self, now: dt.datetime) -> dt.datetime:
         """The beginning of today in the workspace's own timezone, as an instant."""
@@ -69,8 +97,12 @@ class Role(models.TextChoices):
     VIEWER = "viewer", "Viewer"
 
 
-class Membership(models.Model):
-    """A person in a workspace."""
+class MembershipQuerySet(TrackedQuerySet["Membership"]):
+    pass
+
+
+class Membership(TrackedModel):
+    """A person in a workspace; a change of the role is an event."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="memberships")
@@ -78,8 +110,12 @@ class Membership(models.Model):
     role = models.CharField(max_length=10, choices=Role, default=Role.EDITOR)
     created_at = models.DateTimeField(auto_now_add=True)
 
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["workspace", "user"], name="membership_once")]
+    objects = MembershipQuerySet.as_manager()
+
+    class Meta(TrackedModel.Meta):
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "user"], name="membership_once")
+        ]
 
     def __str__(self) -> str:
         return f"{self.user} ({self.role})"

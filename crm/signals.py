@@ -1,0 +1,14 @@
+"""What the CRM tells those above it. Receivers live in `triggers/sources/`; whatever one raises undoes the write."""
+
+from __future__ import annotations
+
+from django.dispatch import Signal
+
+# Rows of one model were written in bulk: at most `tracking.CHUNK` of them, each row told once, inside the transaction
+# that wrote them. Arguments: sender (the model), kind ("created", "updated" or "deleted"), rows; `row.changes()` and
+# `row.stored()` are those of this write. Updated rows whose tracked fields kept their values are not among them.
+rows_changed = Signal()
+
+# Somebody answered a form, and it is not spam. Arguments: sender (FormSubmission), submission, with its form and
+# contact loaded. The receiver that records it answers with the event's id.
+form_submitted = Signal()
