@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import django_stubs_ext
 import environ
+from django.templatetags.static import static
 
 django_stubs_ext.monkeypatch()
 
@@ -24,18 +25,22 @@ if not os.environ.get("DATABASE_URL"):
 # --- who we are -----------------------------------------------------------------------------------------------------
 DEBUG = env.bool("DEBUG", False)
 SECRET_KEY = env.str("SECRET_KEY", "")  # empty is refused by config.checks where anything is served
-FIELD_KEYS = env.list("FIELD_KEY", default=[])  # Fernet keys, newest first; they encrypt stored secrets
+FIELD_KEYS = env.list(
+    "FIELD_KEY", default=[]
+)  # Fernet keys, newest first; they encrypt stored secrets
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 SITE_URL = env.str("SITE_URL", f"http://127.0.0.1:{env.str('PORT', '8000')}").rstrip("/")
-NUM_PROXIES = env.int("NUM_PROXIES", 0)  # how many of our own proxies stand in front: whom X-Forwarded-For is believed
+NUM_PROXIES = env.int(
+    "NUM_PROXIES", 0
+)  # how many of our own proxies stand in front: whom X-Forwarded-For is believed
 VERSION = "0.1.0"
 
 INSTALLED_APPS = [
-    "unfold",
+    "unfold.apps.BasicAppConfig",
     "unfold.contrib.filters",
     "unfold.contrib.forms",
-    "django.contrib.admin",
+    "config.lib.admin_site.AdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -111,11 +116,15 @@ def _broker_url(redis_url: str) -> str:
 # --- Celery: messages carry no work, they only wake workers ---------------------------------------------------------
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", "") or _broker_url(REDIS_URL)
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_BROKER_TRANSPORT_OPTIONS = {
-    "global_keyprefix": env.str("CELERY_KEY_PREFIX", "triggerfish:"),
-    "unacked_restore_interval": 2,
-    "unacked_restore_throttle": 1,
-} if not CELERY_BROKER_URL.startswith("amqp") else {}
+CELERY_BROKER_TRANSPORT_OPTIONS = (
+    {
+        "global_keyprefix": env.str("CELERY_KEY_PREFIX", "triggerfish:"),
+        "unacked_restore_interval": 2,
+        "unacked_restore_throttle": 1,
+    }
+    if not CELERY_BROKER_URL.startswith("amqp")
+    else {}
+)
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_DEFAULT_QUEUE = "dispatch"
 CELERY_TASK_CREATE_MISSING_QUEUES = False
@@ -137,18 +146,30 @@ CHANNEL_LAYERS = {
         "CONFIG": {"hosts": [REDIS_URL], "prefix": env.str("CHANNEL_PREFIX", "triggerfish-live")},
     }
 }
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL, "KEY_PREFIX": "tf"}}
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "tf",
+    }
+}
 
 # --- the engine -----------------------------------------------------------------------------------------------------
-TRIGGERS_ENABLED = env.bool("TRIGGERS_ENABLED", True)  # false: events are recorded, nothing is dispatched
+TRIGGERS_ENABLED = env.bool(
+    "TRIGGERS_ENABLED", True
+)  # false: events are recorded, nothing is dispatched
 EXECUTE_SLOTS = env.int("EXECUTE_SLOTS", 100)  # runs side by side in one agents process
 EXECUTE_THREADS = env.int("EXECUTE_THREADS", 8)  # database connections of one agents process
 GRACE_SECONDS = env.int("GRACE_SECONDS", 20)  # how long runs may go on after a graceful stop began
-LEASE_SECONDS = env.int("LEASE_SECONDS", 60)  # a heartbeat that stands still this long is a dead worker
+LEASE_SECONDS = env.int(
+    "LEASE_SECONDS", 60
+)  # a heartbeat that stands still this long is a dead worker
 DISPATCH_BATCH = env.int("DISPATCH_BATCH", 200)
 EMIT_PER_MINUTE = env.int("EMIT_PER_MINUTE", 600)  # POST /triggers/emit, per user and per token
 FORM_PER_MINUTE = env.int("FORM_PER_MINUTE", 30)  # public form submissions, per address
-OUTBOUND_ALLOW = env.list("OUTBOUND_ALLOW", default=[])  # hosts or networks that agents may reach though they are private
+OUTBOUND_ALLOW = env.list(
+    "OUTBOUND_ALLOW", default=[]
+)  # hosts or networks that agents may reach though they are private
 
 # --- mail: without a server, messages are files that the dashboard shows --------------------------------------------
 MAIL_DIR = VAR_DIR / "mail"
@@ -163,7 +184,12 @@ EMAIL_TIMEOUT = 10
 # --- people ---------------------------------------------------------------------------------------------------------
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator", "NumericPasswordValidator")
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
 ]
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "/"
@@ -193,7 +219,10 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["crm.access.TokenAuthentication", "crm.access.SessionAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "crm.access.TokenAuthentication",
+        "crm.access.SessionAuthentication",
+    ],
     "DEFAULT_PERMISSION_CLASSES": ["crm.access.HasWorkspaceScope"],
     "DEFAULT_PARSER_CLASSES": ["config.lib.rest.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["config.lib.rest.JSONRenderer"],
@@ -227,7 +256,35 @@ LOGGING = {
         "json": {"()": "config.lib.logs.JSONFormatter"},
         "plain": {"format": "%(asctime)s %(levelname)-7s %(name)s %(message)s"},
     },
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": env.str("LOG_FORMAT", "json")}},
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "formatter": env.str("LOG_FORMAT", "json")}
+    },
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", "INFO")},
-    "loggers": {"uvicorn.access": {"level": "WARNING"}, "httpx": {"level": "WARNING"}, "celery": {"level": "WARNING"}},
+    "loggers": {
+        "uvicorn.access": {"level": "WARNING"},
+        "httpx": {"level": "WARNING"},
+        "celery": {"level": "WARNING"},
+    },
+}
+
+# --- the admin's look; who sees what is crm.admin.base --------------------------------------------------------------
+UNFOLD = {
+    "SITE_TITLE": "Triggerfish",
+    "SITE_HEADER": "Triggerfish",
+    "SITE_SYMBOL": "bolt",
+    "SITE_URL": "/",
+    "SHOW_VIEW_ON_SITE": False,
+    "SHOW_BACK_BUTTON": True,
+    "BORDER_RADIUS": "6px",
+    "STYLES": [lambda request: static("admin/pages.css")],
+    "SCRIPTS": [lambda request: static("admin/admin_actions.js")],
+    "SIDEBAR": {"show_search": False, "show_all_applications": False, "navigation": "config.lib.admin_site.navigation"},
+    "COLORS": {
+        "primary": {
+            "50": "oklch(97.5% .013 195)", "100": "oklch(94.5% .03 195)", "200": "oklch(89.5% .06 195)",
+            "300": "oklch(82% .09 196)", "400": "oklch(72% .11 200)", "500": "oklch(62% .11 205)",
+            "600": "oklch(53% .1 208)", "700": "oklch(45.5% .085 210)", "800": "oklch(39.5% .07 212)",
+            "900": "oklch(34.5% .06 214)", "950": "oklch(25% .05 216)",
+        },
+    },
 }

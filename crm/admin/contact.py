@@ -1,0 +1,34 @@
+"""Contacts in the admin."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.contrib.admin import DateFieldListFilter
+from unfold.decorators import display
+
+from crm.admin.base import WorkspaceModelAdmin
+from crm.admin.forms import WorkspaceModelForm
+from crm.admin.rows import PairsField
+from crm.models import Contact
+
+
+class ContactForm(WorkspaceModelForm):
+    custom = PairsField(label="Custom fields", add="Add a custom field")
+
+
+@admin.register(Contact)
+class ContactAdmin(WorkspaceModelAdmin):
+    form = ContactForm
+    list_display = ["who", "email", "company", "title", "source", "created_at"]
+    list_filter = [("created_at", DateFieldListFilter)]
+    search_fields = ["first_name", "last_name", "email", "company"]
+    readonly_fields = ["created_at", "updated_at"]
+    fieldsets = [
+        (None, {"fields": [("first_name", "last_name"), ("email", "phone"), ("company", "title"), ("source", "owner")]}),
+        ("Custom fields", {"fields": ["custom"]}),
+        ("History", {"fields": [("created_at", "updated_at")]}),
+    ]
+
+    @display(description="Name", ordering="first_name")
+    def who(self, row: Contact) -> str:
+        return str(row)

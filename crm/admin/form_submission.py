@@ -1,0 +1,36 @@
+"""What people sent through forms: to read, and to remove when they ask for it."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.contrib.admin import DateFieldListFilter
+from django.template.loader import render_to_string
+from unfold.decorators import display
+from unfold.paginator import InfinitePaginator
+
+from crm.admin.base import READ_ONLY, OwnRowsFilter, WorkspaceModelAdmin
+from crm.models import FormSubmission, Role
+
+
+@admin.register(FormSubmission)
+class FormSubmissionAdmin(WorkspaceModelAdmin):
+    needs = {**READ_ONLY, "delete": Role.EDITOR}
+    paginator = InfinitePaginator
+    list_display = ["submitted_at", "form", "contact", "verdict"]
+    list_select_related = ["form", "contact", "workspace"]
+    list_filter = [("form", OwnRowsFilter), "is_spam", ("submitted_at", DateFieldListFilter)]
+    search_fields = ["contact__email"]
+    fields = ["form", "contact", "verdict", "submitted_at", "answers"]
+
+    @display(description="Kind", label={"New contact": "success", "Known contact": "info", "Spam": "danger"})
+    def verdict(self, row: FormSubmission) -> str:
+        if row.is_spam:
+            return "Spam"
+        return "New contact" if row.is_new_contact else "Known contact"
+
+    @display(description="Answers")
+    def answers(self, row: FormSubmission) -> str:
+        return render_to_string("admin/values.html", {"values": row.fields})
+
+    def get_readonly_fields(self, request: object, obj: object = None) -> list[str]:
+        return self.fields

@@ -1,0 +1,42 @@
+"""The form of every row that belongs to a workspace."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.db import models
+
+from crm.models import Membership, Workspace
+
+
+class WorkspaceModelForm(forms.ModelForm[Any]):
+    """Knows its workspace from the start, so that names are checked against it before anything is written.
+
+    The admin puts `workspace` on the class it makes for each request (`WorkspaceModelAdmin.get_form`).
+    """
+
+    workspace: Workspace | None = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.workspace is not None and self.instance._state.adding and _belongs(self.instance):
+            self.instance.workspace = self.workspace
+
+    def _get_validation_exclusions(self) -> set[str]:
+        """Django leaves out constraints that name a column which is not on the page; the workspace is never on it."""
+        return super()._get_validation_exclusions() - {"workspace"}  # type: ignore[misc]  # not in the stubs
+
+
+def _belongs(row: models.Model) -> bool:
+    return any(field.name == "workspace" for field in row._meta.concrete_fields)
+
+
+def rows_within(model: type[models.Model], workspace: Workspace) -> models.QuerySet[Any] | None:
+    """What a foreign key on a workspace's form may point at: its own rows, its members; None: anything."""
+    if model._meta.label == "auth.User":
+        members = Membership.objects.filter(workspace=workspace).values("user_id")
+        return model._default_manager.filter(pk__in=members)
+    if any(field.name == "workspace" for field in model._meta.concrete_fields):
+        return model._default_manager.filter(workspace=workspace)
+    return None

@@ -1,0 +1,129 @@
+"""The workspace itself in the admin: its name, timezone, stages, and the switch that stops everything."""
+
+from __future__ import annotations
+
+from typing import Any
+from zoneinfo import available_timezones
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest
+from unfold.decorators import display
+from unfold.enums import ActionVariant
+from unfold.widgets import UnfoldAdminSelect2Widget
+
+from config.lib import wake
+from config.lib.problems import Problem
+from crm.admin.actions import Done, ObjectAction, Refused
+from crm.admin.base import WorkspaceModelAdmin
+from crm.admin.forms import WorkspaceModelForm
+from crm.admin.rows import RecordsField
+from crm.models import Membership, Role, Workspace
+from crm.models.workspace import default_stages
+
+
+class StagesField(RecordsField):
+    """Stage names in order. A row remembers what it was called, so that a new name is told from a new stage."""
+
+    max_rows = 50
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.widget.config = {
+            "ordered": True, "add": "Add a stage", "empty": "Deals need at least one stage.",
+            "columns": [{"name": "name", "label": "Stage", "type": "text", "placeholder": "Qualified"}],
+        }
+
+    def show(self, value: Any) -> Any:
+        return [{"name": stage, "was": stage} for stage in value or []]
+
+    def problems_of(self, record: dict[str, Any]) -> list[Problem]:
+        name = record.get("name")
+        fine = isinstance(name, str) and 0 < len(name.strip()) <= 100
+        return [] if fine else [Problem("name", "Give the stage a name of 1 to 100 characters.")]
+
+    def read_record(self, record: dict[str, Any]) -> dict[str, Any]:
+        return {"name": str(record.get("name")).strip(), "was": record.get("was")}
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        try:
+            return [record["name"] for record in self.to_python(data)] != initial
+        except forms.ValidationError:
+            return True
+
+
+class WorkspaceForm(WorkspaceModelForm):
+    stages = StagesField(label="Stages of deals", initial=default_stages)
+    timezone = forms.ChoiceField(
+        widget=UnfoldAdminSelect2Widget, help_text="Days begin at midnight there: daily limits count by it.",
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "timezone" in self.fields:
+            names = sorted(name for name in available_timezones() if "/" in name or name == "UTC")
+            current = [self.instance.timezone] if self.instance.timezone not in names else []
+            self.fields["timezone"].choices = [(name, name.replace("_", " ")) for name in [*current, *names]]  # type: ignore[attr-defined]
+
+    def clean_stages(self) -> list[str]:
+        records = self.cleaned_data["stages"]
+        self.renamed = {
+            record["was"]: record["name"] for record in records if isinstance(record["was"], str) and record["was"] != record["name"]
+        }
+        return [record["name"] for record in records]
+
+
+def pause(request: HttpRequest, workspace: Workspace, cleaned: dict[str, Any]) -> Done:
+    return _switch(workspace, paused=True, said="Nothing starts any more. Events are still recorded.")
+
+
+def resume(request: HttpRequest, workspace: Workspace, cleaned: dict[str, Any]) -> Done:
+    return _switch(workspace, paused=False, said="Everything goes on; what waited starts now.")
+
+
+def _switch(workspace: Workspace, *, paused: bool, said: str) -> Done:
+    if not Workspace.objects.filter(pk=workspace.pk, paused=not paused).update(paused=paused):
+        raise Refused("It was so already.")
+    wake.workers()
+    return Done(said)
+
+
+@admin.register(Workspace)
+class WorkspaceAdmin(WorkspaceModelAdmin):
+    """Workspaces are made by superusers and never deleted here: their history would go with them."""
+
+    needs = {"view": Role.VIEWER, "add": Role.OWNER, "change": Role.ADMIN, "delete": None}
+    workspace_path = "pk"
+    form = WorkspaceForm
+    list_display = ["name", "slug", "timezone", "state"]
+    search_fields = ["name", "slug"]
+    prepopulated_fields = {"slug": ["name"]}
+    readonly_fields = ["created_at", "updated_at"]
+    fieldsets = [
+        (None, {"fields": [("name", "slug"), "timezone", "paused"]}),
+        ("Deals", {"fields": ["stages"]}),
+        ("History", {"fields": [("created_at", "updated_at")]}),
+    ]
+    object_actions = [
+        ObjectAction(
+            "pause", "Pause everything", pause, role=Role.EDITOR, icon="pause_circle", variant=ActionVariant.DANGER,
+            shown=lambda workspace: not workspace.paused,
+            ask="Nothing starts in this workspace until you resume it. Events are recorded, and runs that wait go on waiting.",
+        ),
+        ObjectAction(
+            "resume", "Resume everything", resume, role=Role.EDITOR, icon="play_circle", variant=ActionVariant.SUCCESS,
+            shown=lambda workspace: workspace.paused,
+        ),
+    ]
+
+    @display(description="State", label={"Running": "success", "Paused": "danger"})
+    def state(self, row: Workspace) -> str:
+        return "Paused" if row.paused else "Running"
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return bool(getattr(request.user, "is_superuser", False))
+
+    def save_model(self, request: HttpRequest, obj: Workspace, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if not change:
+            Membership.objects.create(workspace=obj, user_id=request.user.pk, role=Role.OWNER)

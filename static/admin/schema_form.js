@@ -1,0 +1,177 @@
+// A form made of a flat JSON Schema: one input for each property.
+//
+//   Triggerfish.params({schema, value, change, choices, variables, marks, path}) -> element
+//
+// `choices`: suggestions by `x-widget` or property name. `variables`: groups of {value, label} that a picker inserts;
+// where there are any, every input takes text, since a variable may stand in for any value.
+(() => {
+  "use strict";
+  const {el, button, select, suggest} = window.Triggerfish;
+
+  const isNumber = (text) => text.trim() !== "" && Number.isFinite(Number(text));
+  const types = (schema) => [].concat(schema.type || []);
+
+  // --- one input per kind of property; each is called with (schema, value, change, options) ---------------------------
+  function text(schema, value, change, {label}) {
+    const box = el("input", {class: "tf-input", type: "text", value: value ?? "", "aria-label": label, placeholder: schema.default ?? "", on: {input: () => change(box.value === "" ? undefined : box.value)}});
+    return box;
+  }
+
+  function long(schema, value, change, {label}) {
+    const box = el("textarea", {class: "tf-input", rows: 3, value: value ?? "", "aria-label": label, on: {input: () => change(box.value === "" ? undefined : box.value)}});
+    return box;
+  }
+
+  function number(schema, value, change, {label, variables}) {
+    const box = el("input", {
+      class: "tf-input", type: variables.length ? "text" : "number", step: "any", inputmode: "decimal", value: value ?? "", "aria-label": label, placeholder: schema.default ?? "",
+      on: {input: () => change(box.value === "" ? undefined : isNumber(box.value) ? Number(box.value) : box.value)},
+    });
+    return box;
+  }
+
+  function yesno(schema, value, change, {label}) {
+    const box = el("input", {class: "tf-check", type: "checkbox", checked: Boolean(value ?? schema.default), "aria-label": label, on: {change: () => change(box.checked)}});
+    return box;
+  }
+
+  function choice(schema, value, change, {label}) {
+    const offered = schema.enum.map((one) => ({value: one, label: String(one)}));
+    const optional = schema.default === undefined ? [{value: "", label: "Choose…"}, ...offered] : offered;
+    return select(optional, value ?? schema.default ?? "", (chosen) => change(chosen === "" ? undefined : chosen), {"aria-label": label});
+  }
+
+  function named(schema, value, change, {label, offered}) {
+    return suggest(value, offered, (chosen) => change(chosen === "" ? undefined : chosen), {"aria-label": label, placeholder: schema.default ?? ""});
+  }
+
+  function texts(schema, value, change, {label}) {
+    const box = el("textarea", {
+      class: "tf-input", rows: 2, value: (value || schema.default || []).join("\n"), placeholder: "One per line", "aria-label": label,
+      on: {input: () => change(box.value.split("\n").map((line) => line.trim()).filter(Boolean))},
+    });
+    return box;
+  }
+
+  function pairs(schema, value, change, {label}) {
+    const rows = Object.entries(value || {});
+    const box = el("div", {class: "tf-nested"});
+    const told = () => change(rows.length ? Object.fromEntries(rows.filter(([name]) => name.trim())) : undefined);
+    const plain = types(schema.additionalProperties || {}).join() === "string";
+    const cell = (row) => {
+      if (!plain) return window.Triggerfish.value({value: row[1], label: row[0] || label, change: (fresh) => { row[1] = fresh; told(); }});
+      const input = el("input", {class: "tf-input", type: "text", value: row[1] ?? "", "aria-label": `Value of ${row[0] || label}`, on: {input: () => { row[1] = input.value; told(); }}});
+      return input;
+    };
+    const draw = () => {
+      box.replaceChildren(
+        ...rows.map((row, index) => {
+          const name = el("input", {class: "tf-input tf-narrow", type: "text", value: row[0], placeholder: "Name", "aria-label": `${label}: name ${index + 1}`, on: {input: () => { row[0] = name.value; told(); }}});
+          return el("div", {class: "tf-nested-row"}, name, cell(row), button(`Remove ${row[0] || "row"}`, "close", () => { rows.splice(index, 1); told(); draw(); }, {quiet: true}));
+        }),
+        button("Add", "add", () => { rows.push(["", ""]); draw(); box.querySelector(".tf-nested-row:last-of-type input").focus(); }),
+      );
+    };
+    draw();
+    return box;
+  }
+
+  function anything(schema, value, change, {label}) {
+    const box = el("div", {class: "tf-nested"});
+    const draw = (given) => {
+      if (given === undefined) {
+        box.replaceChildren(button(`Add ${label.toLowerCase()}`, "add", () => { change({}); draw({}); }));
+      } else {
+        box.replaceChildren(
+          window.Triggerfish.value({value: given, label, change}),
+          button(`Remove ${label.toLowerCase()}`, "close", () => { change(undefined); draw(undefined); }));
+      }
+    };
+    draw(value);
+    return box;
+  }
+
+  function inputFor(schema, options) {
+    const widget = schema["x-widget"];
+    if (options.offered) return named;
+    if (schema.enum) return choice;
+    if (widget === "textarea" || (schema.maxLength || 0) > 20000) return long;
+    if (types(schema).includes("boolean")) return yesno;
+    if (types(schema).includes("integer") || types(schema).includes("number")) return number;
+    if (types(schema).includes("array") && types(schema.items || {}).join() === "string") return texts;
+    if (widget === "pairs" || (types(schema).includes("object") && widget !== "json")) return pairs;
+    if (widget === "json" || types(schema).includes("array") || !schema.type) return anything;
+    return text;
+  }
+
+  // --- the picker of variables -----------------------------------------------------------------------------------------
+  function picker(holder, variables) {
+    let last = null;
+    holder.addEventListener("focusin", (event) => {
+      if (event.target.matches("input[type=text], textarea") && !event.target.closest(".tf-picker")) last = event.target;
+    });
+    const insert = (name) => {
+      const target = last && holder.contains(last) ? last : holder.querySelector(".tf-param-body input[type=text], .tf-param-body textarea");
+      if (!target) return;
+      const from = target.selectionStart ?? target.value.length;
+      target.setRangeText(name, from, target.selectionEnd ?? from, "end");
+      target.dispatchEvent(new Event("input", {bubbles: true}));
+      target.focus();
+    };
+    const open = button("Variable", "alternate_email", () => (holder.querySelector(":scope > .tf-picker") ? close() : show()));
+    const close = () => {
+      holder.querySelector(":scope > .tf-picker")?.remove();
+      document.removeEventListener("mousedown", outside);
+    };
+    const outside = (event) => { if (!holder.contains(event.target)) close(); };
+    function show() {
+      const list = el("div");
+      const search = el("input", {class: "tf-input", type: "search", placeholder: "Find a variable", "aria-label": "Find a variable", on: {input: () => fill()}});
+      const fill = () => {
+        const wanted = search.value.toLowerCase();
+        const groups = variables.map((group) => ({...group, options: group.options.filter((one) => `${one.value} ${one.label || ""}`.toLowerCase().includes(wanted))})).filter((group) => group.options.length);
+        list.replaceChildren(...groups.flatMap((group) => [
+          el("div", {class: "tf-picker-group"}, group.label),
+          ...group.options.map((one) => el("button", {type: "button", on: {click: () => { close(); insert(one.value); }}}, el("code", {}, one.value), el("small", {}, one.label || ""))),
+        ]));
+        if (!groups.length) list.append(el("p", {class: "tf-note"}, "Nothing like that is known here."));
+      };
+      fill();
+      const box = el("div", {class: "tf-picker", on: {keydown: (event) => {
+        const all = [search, ...list.querySelectorAll("button")];
+        const by = {ArrowDown: 1, ArrowUp: -1}[event.key];
+        if (event.key === "Escape") { close(); open.focus(); }
+        if (event.key === "Enter" && event.target === search) list.querySelector("button")?.click();
+        if (by) { event.preventDefault(); all[(all.indexOf(document.activeElement) + by + all.length) % all.length].focus(); }
+      }}}, search, list);
+      holder.append(box);
+      document.addEventListener("mousedown", outside);
+      search.focus();
+    }
+    return open;
+  }
+
+  // --- the whole form --------------------------------------------------------------------------------------------------
+  function params({schema, value, change, choices = {}, variables = [], marks = () => {}, path = ""}) {
+    const required = new Set(schema.required || []);
+    const boxes = Object.entries(schema.properties || {}).map(([name, property]) => {
+      const label = property.title || name;
+      const offered = choices[property["x-widget"]] || choices[name];
+      const told = (fresh) => {
+        if (fresh === undefined) delete value[name];
+        else value[name] = fresh;
+        change(value);
+      };
+      const make = inputFor(property, {offered});
+      const body = el("div", {class: "tf-param-body"}, make(property, value[name], told, {label, offered, variables}));
+      const head = el("div", {class: "tf-param-head"}, el("span", {}, label), required.has(name) ? el("span", {class: "tf-required", title: "required"}, "*") : null);
+      const box = el("div", {class: "tf-param"}, head, body, property.description ? el("p", {class: "tf-help"}, property.description) : null);
+      if (variables.length && make !== yesno && make !== choice) head.append(picker(box, variables));
+      marks(`${path}${name}`, box);
+      return box;
+    });
+    return el("div", {class: "tf-step-body"}, ...(boxes.length ? boxes : [el("p", {class: "tf-note"}, "There is nothing to set.")]));
+  }
+
+  window.Triggerfish.params = params;
+})();
