@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any, ClassVar, TypeVar
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 import orjson
 from django.contrib.auth.models import User
@@ -15,12 +16,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from config.lib import audit, json, secrets
+from config.lib import audit, json
 from config.lib.rest import DeclaredFilters, Stale
 from config.lib.rest.filtering import StrictQuery
 from crm.models import Workspace
 
-Row = TypeVar("Row", bound=models.Model)
 UUID_REGEX = "[0-9a-fA-F-]{32,36}"
 
 
@@ -75,7 +75,7 @@ class WorkspaceRows(StrictQuery, viewsets.GenericViewSet[Any]):
     `scopes`, and `etag_ignores` (fields that change by themselves and make no write stale).
     """
 
-    filter_backends = (DeclaredFilters,)
+    filter_backends: Sequence[type[DeclaredFilters]] = (DeclaredFilters,)
     lookup_value_regex = UUID_REGEX
     etag_ignores: ClassVar[tuple[str, ...]] = ()
 
@@ -138,10 +138,8 @@ class WorkspaceRows(StrictQuery, viewsets.GenericViewSet[Any]):
         before: dict[str, Any] | None = None,
         after: dict[str, Any] | None = None,
     ) -> None:
-        """One audit row; of an update, what changed. Call it inside the action's transaction."""
-        if before is not None and after is not None:
-            before, after = _changed(before, after)
-        audit.record(self.request, verb, row, before=_readable(before), after=_readable(after))
+        """One audit row; `executions.audit` keeps what changed, without secrets. Call it inside the transaction."""
+        audit.record(self.request, verb, row, before=before, after=after)
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         rows = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
@@ -149,17 +147,6 @@ class WorkspaceRows(StrictQuery, viewsets.GenericViewSet[Any]):
 
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return self.answer(self.represent(self.get_object()))
-
-
-def _changed(
-    before: dict[str, Any], after: dict[str, Any]
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    names = [name for name in after if before.get(name) != after[name] and name != "updated_at"]
-    return {name: before.get(name) for name in names}, {name: after[name] for name in names}
-
-
-def _readable(values: dict[str, Any] | None) -> dict[str, Any] | None:
-    return None if values is None else secrets.redact(json.sanitise(values))
 
 
 class WorkspaceViewSet(WorkspaceRows):

@@ -11,6 +11,8 @@ from rest_framework.test import APIClient
 from crm import tokens
 from crm.models import SCOPES, Membership, Role, Workspace
 
+pytest_plugins = ["tests.stories"]
+
 MakeMember = Callable[..., User]
 MakeClient = Callable[..., APIClient]
 

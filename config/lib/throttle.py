@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, ClassVar
 
 import redis
 from django.conf import settings
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
+
+from config.lib import errors
 
 if TYPE_CHECKING:  # importing views here could be a circle: settings may name what uses this
     from rest_framework.views import APIView
@@ -82,35 +84,46 @@ def _client() -> redis.Redis:
     )
 
 
-def peer(request: HttpRequest | Request) -> str:
-    """Who sent this, for counting: the address, an IPv6 network of /64 as one."""
-    ip = _ip(request)
-    if isinstance(ip, ipaddress.IPv6Address):
-        return str(ipaddress.ip_network((int(ip), 64), strict=False))
-    return str(ip or "unknown")
-
-
 def address(request: HttpRequest | Request) -> str | None:
-    """The address of the real peer behind our own NUM_PROXIES proxies; None where it has none (a unix socket)."""
-    ip = _ip(request)
-    return str(ip) if ip else None
+    """Who sent this: the real peer behind our own NUM_PROXIES proxies; None where it has no IP address (a unix socket).
 
-
-def _ip(request: HttpRequest | Request) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """X-Forwarded-For is believed only as far as our own proxies wrote it."""
-    text = request.META.get("REMOTE_ADDR") or ""
+    X-Forwarded-For is believed only as far as our own proxies wrote it.
+    """
+    found = request.META.get("REMOTE_ADDR") or ""
     forwarded = [
         part.strip()
         for part in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
         if part.strip()
     ]
     if settings.NUM_PROXIES > 0 and forwarded:
-        text = forwarded[-min(settings.NUM_PROXIES, len(forwarded))]
+        found = forwarded[-min(settings.NUM_PROXIES, len(forwarded))]
     try:
-        ip = ipaddress.ip_address(text)
+        ip = ipaddress.ip_address(found.partition("%")[0])  # without an IPv6 zone
     except ValueError:
         return None
-    return getattr(ip, "ipv4_mapped", None) or ip
+    return str(getattr(ip, "ipv4_mapped", None) or ip)
+
+
+def peer(request: HttpRequest | Request) -> str:
+    """`address` for counting: an IPv6 network of /64 is one peer."""
+    found = address(request)
+    if found is None:
+        return "unknown"
+    if ":" in found:
+        return str(ipaddress.ip_network(f"{found}/64", strict=False))
+    return found
+
+
+def answer(request: HttpRequest, *, wait: int) -> HttpResponse:
+    """The 429 of plain Django views."""
+    response = errors.answer(
+        request,
+        status=429,
+        code="rate_limited",
+        message=f"Too many requests; try again in {wait} seconds.",
+    )
+    response["Retry-After"] = str(wait)
+    return response
 
 
 class PerCaller(BaseThrottle):

@@ -172,7 +172,7 @@ def _constraints() -> Iterator[UniqueConstraint]:
 def _fields_of(constraint: UniqueConstraint) -> list[str]:
     named = list(constraint.fields)
     for expression in constraint.expressions:
-        named += [part.name for part in _parts(expression) if type(part) is F]
+        named += [part.name for part in _parts(expression) if type(part) is F]  # type: ignore[attr-defined]
     return [name for name in named if name != "workspace"]
 
 

@@ -1,0 +1,1 @@
+"""Edges of the CRM: REST, CSV files, passwords."""
