@@ -7,7 +7,7 @@ from typing import Any
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 
 
-class Bearer(OpenApiAuthenticationExtension):
+class Bearer(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     target_class = "crm.access.TokenAuthentication"
     name = "token"
 
@@ -18,7 +18,7 @@ class Bearer(OpenApiAuthenticationExtension):
         return {"type": "http", "scheme": "bearer", "description": text}
 
 
-class Login(OpenApiAuthenticationExtension):
+class Login(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     target_class = "crm.access.SessionAuthentication"
     name = "session"
 

@@ -145,7 +145,7 @@ class FormFieldsField(serializers.JSONField):
 
 class FormSerializer(serializers.ModelSerializer[Form]):
     slug = serializers.SlugField(max_length=100, required=False)
-    fields = FormFieldsField(default=default_fields)  # type: ignore[assignment]  # the wire's name for it
+    fields = FormFieldsField(default=default_fields)  # type: ignore[assignment, arg-type]  # the wire's name; a list
     public_url = serializers.SerializerMethodField()
 
     class Meta:

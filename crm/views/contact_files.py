@@ -7,7 +7,8 @@ from typing import IO, Any
 
 from django.db import transaction
 from django.http import HttpResponse
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, OpenApiTypes, extend_schema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import parsers, renderers, serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -94,7 +95,7 @@ class ContactFiles(WorkspaceRows):
     )
     def import_csv(self, request: Request) -> Response:
         on_duplicate = request.query_params.get("on_duplicate", "skip")
-        if on_duplicate not in CHOICES:
+        if on_duplicate not in ("skip", "update"):
             raise Invalid(details={"on_duplicate": [f"Give one of: {', '.join(CHOICES)}."]})
         try:
             sheet = contact_csv.read(_file(request))
@@ -131,10 +132,10 @@ class ContactFiles(WorkspaceRows):
 
 
 def _file(request: Request) -> bytes:
-    given = request.data.get("file")
+    given: Any = request.data["file"] if "file" in request.data else None
     if isinstance(given, bytes):
         return given
-    if not hasattr(given, "read"):
+    if given is None or not hasattr(given, "read"):
         raise Invalid(
             details={"file": ["Send a CSV file, as text/csv or in the multipart field `file`."]}
         )

@@ -34,7 +34,7 @@ class PasswordSaved(views.PasswordChangeDoneView):
 
 
 class ForgotPassword(views.PasswordResetView):
-    """Answers alike whether the address is known or not. The link names SITE_URL, not the Host header that somebody sent."""
+    """Answers alike whether the address is known or not. The link is to SITE_URL, whatever Host was sent."""
 
     template_name = "accounts/forgot_password.html"
     email_template_name = "accounts/forgot_password.txt"
