@@ -1,7 +1,13 @@
-"""Addresses of this app."""
+"""Addresses of this app. Fixed paths: the triggers themselves are at `api/v1/triggers/<id>` in `executions.urls`."""
 
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from triggers import views
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("api/v1/triggers/emit", views.Emit.as_view()),
+    path("api/v1/triggers/validate", views.Validate.as_view()),
+    path("api/v1/triggers/validate-conditions", views.ValidateConditions.as_view()),
+]

@@ -1,0 +1,41 @@
+"""How a trigger's edges answer what `blueprint` and the custom source refuse."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from config.lib.rest import Conflict, Failure, Invalid
+from triggers.event_types import InvalidPayload
+from triggers.problems import InvalidTrigger, NameTaken
+from triggers.sources import Problems
+
+
+def of_trigger(error: InvalidTrigger) -> Failure:
+    """409 for a taken name, else 400 with a code that says which part of the trigger is wrong."""
+    if isinstance(error, NameTaken):
+        return Conflict(_first(error.problems), code="name_taken", details=error.problems)
+    return of_problems(error.problems, code=_code(error.problems))
+
+
+def of_problems(problems: Problems, *, code: str) -> Invalid:
+    return Invalid(_first(problems), code=code, details=problems)
+
+
+def of_payload(error: InvalidPayload, *, field: str) -> Invalid:
+    """`field`: the one of the body that holds the payload."""
+    problems: Problems = {}
+    for problem in error.problems:
+        path = f"{field}.{problem['path']}" if problem["path"] else field
+        problems.setdefault(path, []).append(problem["message"])
+    return of_problems(problems, code="invalid_event")
+
+
+def _code(problems: Iterable[str]) -> str:
+    fields = {path.replace("[", ".").split(".")[0] for path in problems}
+    single = fields.pop() if len(fields) == 1 else ""
+    return f"invalid_{single}" if single in ("conditions", "config") else "invalid_trigger"
+
+
+def _first(problems: Problems) -> str:
+    path, messages = next(iter(problems.items()))
+    return f"{path}: {messages[0]}"

@@ -1,0 +1,81 @@
+"""Fields of a trigger that can be judged by themselves: each reader answers the value to store, or raises Fault."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from config.lib import json
+
+MAX_OBJECT_BYTES = 64 * 1024
+_YEAR = 366 * 24 * 3600
+
+Reader = Callable[[Any], Any]
+
+
+class Fault(ValueError):
+    """What is wrong, as a sentence for a person."""
+
+
+def name(value: Any) -> str:
+    text = value.strip() if isinstance(value, str) else ""
+    if not 0 < len(text) <= 255 or not text.isprintable():
+        raise Fault("Give a name of 1 to 255 printable characters.")
+    return text
+
+
+def text(most: int) -> Reader:
+    def read(value: Any) -> str:
+        if not isinstance(value, str) or len(value) > most or "\x00" in value:
+            raise Fault(f"Give a text of at most {most} characters.")
+        return value
+
+    return read
+
+
+def flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise Fault("Give true or false.")
+    return value
+
+
+def whole(least: int, most: int) -> Reader:
+    def read(value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+            raise Fault(f"Give a whole number from {least} to {most}.")
+        return value
+
+    return read
+
+
+def optional(read: Reader) -> Reader:
+    """null stands for no limit."""
+    return lambda value: None if value is None else read(value)
+
+
+def json_object(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise Fault("Give an object.")
+    try:
+        size = len(json.dumps(value))
+    except TypeError:
+        raise Fault("This cannot be written as JSON.") from None
+    if size > MAX_OBJECT_BYTES:
+        raise Fault(f"An object holds at most {MAX_OBJECT_BYTES // 1024} KiB.")
+    cleaned: dict[str, Any] = json.sanitise(value)
+    return cleaned
+
+
+READERS: dict[str, Reader] = {
+    "name": name,
+    "description": text(5000),
+    "enabled": flag,
+    "default_inputs": json_object,
+    "max_concurrent": optional(whole(1, 10_000)),
+    "cooldown_seconds": whole(0, _YEAR),
+    "ignore_cooldown": flag,
+    "allow_reentry": flag,
+    "max_age_seconds": optional(whole(1, _YEAR)),
+    "max_executions_per_hour": optional(whole(1, 1_000_000)),
+    "failure_threshold": whole(1, 10_000),
+}

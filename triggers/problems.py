@@ -1,0 +1,33 @@
+"""What is wrong with a trigger, by field: `config.event_type`, `conditions.rules[0].operator`."""
+
+from __future__ import annotations
+
+from config.lib.problems import Problem
+from triggers.sources import Problems
+
+
+class InvalidTrigger(ValueError):
+    """Everything that is wrong: messages by field."""
+
+    def __init__(self, problems: Problems) -> None:
+        self.problems = problems
+        super().__init__(
+            "; ".join(f"{path}: {' '.join(found)}" for path, found in problems.items())
+        )
+
+
+class NameTaken(InvalidTrigger):
+    """Nothing is wrong, only another trigger of the workspace has this name."""
+
+    def __init__(self) -> None:
+        super().__init__({"name": ["A trigger with this name exists already."]})
+
+
+def by_path(field: str, problems: list[Problem]) -> Problems:
+    """Problems inside one field, their paths led from outside and their suggestions as sentences."""
+    found: Problems = {}
+    for problem in problems:
+        dot = "." if problem.path and not problem.path.startswith("[") else ""
+        hint = f" Did you mean {problem.suggestion!r}?" if problem.suggestion else ""
+        found.setdefault(f"{field}{dot}{problem.path}", []).append(f"{problem.message}{hint}")
+    return found

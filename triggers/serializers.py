@@ -1,0 +1,55 @@
+"""Bodies and answers of the checks and of `emit`, for the API's description."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+
+class Emission(serializers.Serializer[dict[str, Any]]):
+    endpoint = serializers.CharField(max_length=100)
+    data = serializers.DictField()
+    dedupe_key = serializers.CharField(
+        required=False,
+        max_length=150,
+        help_text="The same key on the same endpoint is recorded once.",
+    )
+
+
+class Emitted(serializers.Serializer[dict[str, Any]]):
+    event_id = serializers.UUIDField()
+
+
+class ConditionsBody(serializers.Serializer[dict[str, Any]]):
+    conditions = serializers.JSONField(help_text="A flat list of rules, or a tree.")
+    trigger_type = serializers.CharField(
+        required=False, help_text="With config: fields are held against its events."
+    )
+    config = serializers.DictField(required=False)
+
+
+class ValidConditions(serializers.Serializer[dict[str, Any]]):
+    valid = serializers.BooleanField()
+    canonical = serializers.DictField()
+    warnings = serializers.ListField(child=serializers.CharField())
+
+
+class TriggerBody(serializers.Serializer[dict[str, Any]]):
+    """The body of a create; `id` where a change of a stored trigger is meant."""
+
+    id = serializers.UUIDField(required=False)
+    name = serializers.CharField()
+    agent_id = serializers.UUIDField()
+    trigger_type = serializers.CharField()
+    config = serializers.DictField(required=False)
+    conditions = serializers.JSONField(required=False)
+    input_mapping = serializers.DictField(required=False)
+    default_inputs = serializers.DictField(required=False)
+
+
+class ValidTrigger(serializers.Serializer[dict[str, Any]]):
+    valid = serializers.BooleanField()
+    config = serializers.DictField()
+    conditions = serializers.DictField()
+    warnings = serializers.ListField(child=serializers.CharField())

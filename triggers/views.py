@@ -1,0 +1,131 @@
+"""Checking triggers before they are saved, and emitting custom events.
+
+The triggers themselves are in `executions.views.triggers`: their answers need figures that only executions know.
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any, ClassVar
+
+from django.shortcuts import get_object_or_404
+from drf_spectacular.utils import extend_schema
+from rest_framework import exceptions
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from config.lib.rest import Invalid
+from config.lib.rest.schema import failures
+from config.lib.throttle import PerCaller
+from crm.rest import WorkspaceView
+from triggers import blueprint
+from triggers import failures as answers
+from triggers.event_types import InvalidPayload
+from triggers.models import Trigger
+from triggers.serializers import (
+    ConditionsBody,
+    Emission,
+    Emitted,
+    TriggerBody,
+    ValidConditions,
+    ValidTrigger,
+)
+from triggers.sources import custom
+
+
+class EmitThrottle(PerCaller):
+    name = "emit"
+    setting = "EMIT_PER_MINUTE"
+
+
+class Emit(WorkspaceView):
+    """Records a custom event: an endpoint's name and data."""
+
+    throttle_classes = (EmitThrottle,)
+
+    @extend_schema(
+        request=Emission, responses={202: Emitted, **failures(429)}, operation_id="triggers_emit"
+    )
+    def post(self, request: Request) -> Response:
+        body = request.data
+        try:
+            event = custom.emit_custom_event(
+                body.get("endpoint"),
+                body.get("data"),
+                workspace_id=self.workspace.pk,
+                dedupe_key=body.get("dedupe_key", ""),
+            )
+        except custom.CannotEmit as error:
+            raise answers.of_problems(error.problems, code="invalid_event") from None
+        except custom.ReservedType as error:
+            raise exceptions.PermissionDenied(str(error)) from None
+        except InvalidPayload as error:
+            raise answers.of_payload(error, field="data") from None
+        return Response({"event_id": event.pk}, status=202)
+
+
+class Validate(WorkspaceView):
+    """Checks a trigger without saving it; a body with `id` is checked as a change of that trigger."""
+
+    scopes: ClassVar[dict[str, str]] = {"post": "read"}
+
+    @extend_schema(request=TriggerBody, responses=ValidTrigger, operation_id="triggers_validate")
+    def post(self, request: Request) -> Response:
+        trigger = self._trigger(request.data.get("id"))
+        try:
+            warnings = blueprint.apply(trigger, request.data)
+        except blueprint.InvalidTrigger as error:
+            raise answers.of_trigger(error) from None
+        return Response(
+            {
+                "valid": True,
+                "config": trigger.config,
+                "conditions": trigger.conditions,
+                "warnings": warnings,
+            }
+        )
+
+    def _trigger(self, given: Any) -> Trigger:
+        if given is None:
+            return Trigger(workspace=self.workspace)
+        try:
+            pk = uuid.UUID(str(given))
+        except ValueError:
+            raise Invalid("id: Give the id of a trigger.", details={"id": ["Not an id."]}) from None
+        return get_object_or_404(Trigger, pk=pk, workspace=self.workspace)
+
+
+class ValidateConditions(WorkspaceView):
+    """Checks conditions, and answers them in the form in which they are stored."""
+
+    scopes: ClassVar[dict[str, str]] = {"post": "read"}
+
+    @extend_schema(
+        request=ConditionsBody,
+        responses=ValidConditions,
+        operation_id="triggers_validate_conditions",
+    )
+    def post(self, request: Request) -> Response:
+        try:
+            tree, warnings = blueprint.check_conditions(
+                _tree(request.data),
+                workspace=self.workspace,
+                trigger_type=request.data.get("trigger_type"),
+                config=request.data.get("config"),
+            )
+        except blueprint.InvalidTrigger as error:
+            raise answers.of_trigger(error) from None
+        return Response({"valid": True, "canonical": tree, "warnings": warnings})
+
+
+def _tree(body: dict[str, Any]) -> Any:
+    """The conditions of a body; a body that is itself a tree is taken as one."""
+    if not {"type", "logic", "rules", "field"}.isdisjoint(body):
+        return body
+    if "conditions" not in body:
+        raise Invalid(
+            "conditions: This field is required.",
+            code="invalid_conditions",
+            details={"conditions": ["This field is required."]},
+        )
+    return body["conditions"]
