@@ -8,7 +8,7 @@ import pytest
 
 from crm.models import Contact, Note, Workspace
 from executions.models import Execution, Reason, Status
-from tests.flows.conftest import MakeAgent, MakeTrigger
+from tests.stories import MakeAgent, MakeTrigger
 from triggers.sources import custom
 
 pytestmark = pytest.mark.django_db(transaction=True)

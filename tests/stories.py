@@ -1,4 +1,4 @@
-"""What the stories begin with: agents that are live, triggers that listen, and a way to let everything happen."""
+"""Fixtures of stories: agents that are live, triggers that listen, and a way to let everything happen."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""What Triggerfish costs, measured on a whole running system: `make bench`."""

@@ -1,0 +1,63 @@
+"""A Triggerfish of its own for the measuring: the real `manage.py up`, in a temporary folder, on a free port."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+START_SECONDS, STOP_SECONDS = 120, 60
+
+
+@contextlib.contextmanager
+def running() -> Iterator[Path]:
+    """Starts everything, waits until it answers, yields its VAR_DIR; stops and deletes it all afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="tf-bench-"))
+    port = _free_port()
+    environment = {
+        **{name: value for name, value in os.environ.items() if name not in {"SECRET_KEY", "FIELD_KEY"}},
+        "VAR_DIR": str(folder),
+        "PORT": str(port),
+        "LOG_LEVEL": "WARNING",
+    }
+    with (folder / "up.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "manage.py", "up"], cwd=REPOSITORY, env=environment, stdout=log, stderr=log
+        )
+        try:
+            _wait_until_ready(process, port, folder / "up.log")
+            os.environ["VAR_DIR"] = str(folder)
+            yield folder
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(STOP_SECONDS)
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _wait_until_ready(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    until = time.monotonic() + START_SECONDS
+    while time.monotonic() < until:
+        if process.poll() is not None:
+            break
+        with contextlib.suppress(urllib.error.URLError, OSError):
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=2):
+                return
+        time.sleep(0.2)
+    raise SystemExit(f"the system did not start:\n{log.read_text(errors='replace')[-3000:]}")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
