@@ -45,6 +45,10 @@ time.sleep(60)
 """
 
 
+def nobody_may_die(dead: Program, code: int, delay: float) -> None:
+    pytest.fail(f"{dead.name} ended with {code}: {dead.last_lines()}")
+
+
 def stop_us() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
@@ -78,7 +82,9 @@ def test_stages_stop_one_after_the_other(tmp_path: Path) -> None:
             stop_us()
         return 0.02
 
-    supervisor = Supervisor(stages, start=child.start, on_death=pytest.fail, chores=[until_all_run])
+    supervisor = Supervisor(
+        stages, start=child.start, on_death=nobody_may_die, chores=[until_all_run]
+    )
     supervisor.run()
     supervisor.stop()
     assert ends.read_text() == "first second third "
@@ -93,7 +99,7 @@ def test_what_does_not_stop_is_killed_with_its_whole_group(tmp_path: Path) -> No
         return 0.02
 
     supervisor = Supervisor(
-        [[stubborn]], start=child.start, on_death=pytest.fail, chores=[until_both_run]
+        [[stubborn]], start=child.start, on_death=nobody_may_die, chores=[until_both_run]
     )
     supervisor.run()
     supervisor.stop()
