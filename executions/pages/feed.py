@@ -1,0 +1,77 @@
+"""The live list: what happened, and under each event what ran because of it."""
+
+from __future__ import annotations
+
+import uuid
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from django.db.models import QuerySet
+
+from crm.models import Workspace
+from executions.models import Execution
+from executions.pages import subjects
+from executions.pages.subjects import Link
+from triggers import event_types
+from triggers.models import Event
+
+SHOWN = 6  # executions under one event; the event's own page has them all
+_LIGHT = ("trace", "inputs", "output", "error", "usage")  # large, and not in a list
+
+
+@dataclass(slots=True)
+class Happening:
+    """One event with what ran because of it. `said` is the type's label."""
+
+    event: Event
+    said: str
+    subject: Link | None
+    actor: Link | None
+    executions: list[Execution] = field(default_factory=list)
+
+    @property
+    def more(self) -> int:
+        return max(0, self.event.executions_count - len(self.executions))
+
+
+def newest(workspace: Workspace, *, limit: int) -> list[Happening]:
+    return happenings(Event.objects.filter(workspace=workspace).order_by("-id")[:limit], workspace)
+
+
+def happenings(events: QuerySet[Event], workspace: Workspace) -> list[Happening]:
+    """A few queries, however many events; their executions are bounded too."""
+    found = list(events.defer("payload"))
+    links = subjects.of_events(found, workspace)
+    executions = _executions(found)
+    return [
+        Happening(
+            event,
+            label(event.type),
+            links.get(event.subject),
+            links.get(event.actor),
+            executions[event.pk],
+        )
+        for event in found
+    ]
+
+
+def label(event_type: str) -> str:
+    known = event_types.find(event_type)
+    return known.label if known else event_type
+
+
+def light(executions: QuerySet[Execution]) -> QuerySet[Execution]:
+    """Without the large columns, for lists."""
+    return executions.defer(*_LIGHT).select_related("workspace")
+
+
+def _executions(events: Sequence[Event]) -> dict[uuid.UUID, list[Execution]]:
+    by_event: dict[uuid.UUID, list[Execution]] = defaultdict(list)
+    mine = Execution.objects.filter(event__in=[event.pk for event in events]).order_by(
+        "-event_id", "id"
+    )
+    for execution in light(mine)[: len(events) * SHOWN * 2]:
+        if len(by_event[execution.event_id]) < SHOWN:
+            by_event[execution.event_id].append(execution)
+    return by_event

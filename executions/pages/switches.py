@@ -1,0 +1,58 @@
+"""Small buttons that stand on many pages: choose a workspace, pause everything, put an alert away."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.contrib import messages
+from django.db import transaction
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+
+from config.lib import audit, clock, wake
+from crm import access
+from crm.models import Membership, Workspace
+from executions import live
+from executions.models import Alert
+from executions.pages.ground import PageRequest, action, back
+
+
+@action("read")
+def switch_workspace(request: PageRequest) -> HttpResponse:
+    slug = request.POST.get("workspace", "")[:50]
+    if not Membership.objects.filter(user=request.user, workspace__slug=slug).exists():
+        raise Http404
+    request.session[access.SESSION_KEY] = slug
+    return redirect("dashboard")
+
+
+@action("write")
+def pause_everything(request: PageRequest) -> HttpResponse:
+    paused = request.POST.get("paused") == "on"
+    with transaction.atomic():
+        workspace = Workspace.objects.select_for_update().get(pk=request.workspace.pk)
+        if workspace.paused != paused:
+            workspace.paused = paused
+            workspace.save(update_fields=["paused", "updated_at"])
+            audit.record(
+                request, "pause" if paused else "resume", workspace,
+                before={"paused": not paused}, after={"paused": paused},
+            )  # fmt: skip
+            live.push(workspace.pk, live.workspace_changed(workspace))
+            if not paused:
+                wake.workers()
+    if paused:
+        messages.warning(request, "Everything is paused: events are recorded, nothing starts.")
+    else:
+        messages.success(request, "Agents run again, and what waited starts now.")
+    return back(request, fallback="/")
+
+
+@action("write")
+def put_alert_away(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
+    alert = get_object_or_404(Alert, pk=pk, workspace=request.workspace)
+    Alert.objects.filter(pk=alert.pk, seen_at=None).update(
+        seen_at=clock.now(), seen_by=request.user
+    )
+    audit.record(request, "acknowledge", alert)
+    return back(request, fallback="/")

@@ -1,0 +1,34 @@
+"""Addresses of the pages."""
+
+from __future__ import annotations
+
+from django.contrib.auth import views as auth
+from django.urls import path
+
+from executions.pages import agents, dashboard, happened, mail, records, runs, switches
+
+urlpatterns = [
+    path("", dashboard.dashboard, name="dashboard"),
+    path("executions/", runs.run_list, name="executions"),
+    path("executions/<uuid:pk>/", runs.run, name="execution"),
+    path("executions/<uuid:pk>/cancel/", runs.cancel, name="execution-cancel"),
+    path("executions/<uuid:pk>/replay/", runs.replay_run, name="execution-replay"),
+    path("events/", happened.event_list, name="events"),
+    path("events/<uuid:pk>/", happened.event, name="event"),
+    path("contacts/<uuid:pk>/", records.contact, name="contact"),
+    path("deals/<uuid:pk>/", records.deal, name="deal"),
+    path("agents/", agents.agent_list, name="agents"),
+    path("agents/<uuid:pk>/", agents.agent, name="agent"),
+    path("agents/<uuid:pk>/activate/", agents.activate, name="agent-activate"),
+    path("agents/<uuid:pk>/pause/", agents.pause, name="agent-pause"),
+    path("agents/<uuid:pk>/run/", agents.run_now, name="agent-run"),
+    path("mail/", mail.mailbox, name="mail"),
+    path("mail/<str:key>/", mail.letter, name="letter"),
+    path("workspace/switch/", switches.switch_workspace, name="workspace-switch"),
+    path("workspace/pause/", switches.pause_everything, name="workspace-pause"),
+    path("alerts/<uuid:pk>/seen/", switches.put_alert_away, name="alert-seen"),
+    path("login/", auth.LoginView.as_view(redirect_authenticated_user=True), name="login"),
+    path("logout/", auth.LogoutView.as_view(), name="logout"),
+    path("password/", auth.PasswordChangeView.as_view(), name="password_change"),
+    path("password/done/", auth.PasswordChangeDoneView.as_view(), name="password_change_done"),
+]
