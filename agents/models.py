@@ -40,8 +40,9 @@ class AgentQuerySet(models.QuerySet["Agent"]):
 class Agent(models.Model):
     """A list of steps that runs when one of its triggers fires.
 
-    `steps`: `[{"action": "create_note", "params": {...}, "on_error": "fail" | "continue"}]`. `restrictions`: the limits of
-    `DEFAULT_RESTRICTIONS`; null is unlimited. `version` counts the changes of configuration; an execution remembers the one it ran with.
+    `steps`: `[{"action": "create_note", "params": {...}, "on_error": "fail" | "continue"}]`.
+    `restrictions`: the limits of `DEFAULT_RESTRICTIONS`; null is unlimited. `version` counts the
+    changes of configuration; an execution remembers the one it ran with.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -55,7 +56,9 @@ class Agent(models.Model):
     tools = models.JSONField(default=list, blank=True)
     restrictions = models.JSONField(default=default_restrictions, blank=True)
     version = models.PositiveIntegerField(default=1, editable=False)
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -65,7 +68,8 @@ class Agent(models.Model):
         ordering = ["name"]
         constraints = [
             models.UniqueConstraint(
-                fields=["workspace", "name"], name="agent_name_once",
+                fields=["workspace", "name"],
+                name="agent_name_once",
                 violation_error_message="An agent with this name exists already.",
             )
         ]

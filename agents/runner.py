@@ -1,4 +1,6 @@
-"""Row 9 of the path: performing one run, its steps in order. Knows no tables of its own; the journal writes down what happens."""
+"""Row 9 of the path: performing one run, its steps in order. Knows no tables of its own; the
+journal writes down what happens.
+"""
 
 from __future__ import annotations
 
@@ -64,8 +66,8 @@ class _Run:
 async def run(plan: Plan, *, journal: Journal) -> dict[str, Any]:
     """Performs the steps; answers `{"steps": {"1": output, ...}}`.
 
-    Raises ActionFailed where a step fails that may not, `actions.Wait` where the run goes on later. What an earlier pass finished
-    is taken from the journal and not repeated.
+    Raises ActionFailed where a step fails that may not, `actions.Wait` where the run goes on later.
+    What an earlier pass finished is taken from the journal and not repeated.
     """
     current = _Run(plan, journal)
     for number, step in enumerate(plan.steps, start=1):

@@ -14,8 +14,12 @@ from benchmarks import system
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("--events", type=int, default=10_000, help="events of the throughput and backlog measures")
-    parser.add_argument("--json", type=Path, default=Path("var/bench.json"), help="where the figures are written")
+    parser.add_argument(
+        "--events", type=int, default=10_000, help="events of the throughput and backlog measures"
+    )
+    parser.add_argument(
+        "--json", type=Path, default=Path("var/bench.json"), help="where the figures are written"
+    )
     given = parser.parse_args()
     with system.running():
         figures = _measure(given.events)
@@ -36,7 +40,9 @@ def _measure(events: int) -> dict[str, dict[str, float]]:
     trigger = ground.no_op_agent(owner, event_type="contact_created")
     measures.warm_up(trigger)
     return {
-        "what an event adds to a save (ms)": measures.save_cost(ground.workspace("saves"), saves=500),
+        "what an event adds to a save (ms)": measures.save_cost(
+            ground.workspace("saves"), saves=500
+        ),
         "at rest (ms)": measures.at_rest(trigger, events=300),
         "throughput": measures.throughput(trigger, events=events),
         "backlog": measures.backlog(trigger, events=events),

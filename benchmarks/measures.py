@@ -45,15 +45,24 @@ def at_rest(trigger: Trigger, *, events: int, every: float = 0.05) -> Figures:
     marker = clock.now()
     commits: dict[str, dt.datetime] = {}
     for number in range(events):
-        contact = Contact.objects.create(workspace=trigger.workspace, email=f"rest{number}@example.org")
+        contact = Contact.objects.create(
+            workspace=trigger.workspace, email=f"rest{number}@example.org"
+        )
         commits[f"contact:{contact.pk}"] = clock.now()
         time.sleep(every)
     _wait_for(trigger, marker, events)
-    rows = Execution.objects.filter(trigger=trigger, created_at__gte=marker).values_list("event__subject", "finished_at")
+    rows = Execution.objects.filter(trigger=trigger, created_at__gte=marker).values_list(
+        "event__subject", "finished_at"
+    )
     waits = [
-        (finished - commits[subject]).total_seconds() * 1000 for subject, finished in rows if finished and subject in commits
+        (finished - commits[subject]).total_seconds() * 1000
+        for subject, finished in rows
+        if finished and subject in commits
     ]
-    return {"commit to completed p50": statistics.median(waits), "commit to completed p99": _percentile(waits, 99)}
+    return {
+        "commit to completed p50": statistics.median(waits),
+        "commit to completed p99": _percentile(waits, 99),
+    }
 
 
 def throughput(trigger: Trigger, *, events: int) -> Figures:
@@ -62,7 +71,8 @@ def throughput(trigger: Trigger, *, events: int) -> Figures:
     started = time.monotonic()
     for start in range(0, events, 100):
         Contact.objects.bulk_create(
-            Contact(workspace=trigger.workspace, email=f"flood{start + n}@example.org") for n in range(100)
+            Contact(workspace=trigger.workspace, email=f"flood{start + n}@example.org")
+            for n in range(100)
         )
     accepted = time.monotonic() - started
     _wait_for(trigger, marker, events)
@@ -79,7 +89,9 @@ def backlog(trigger: Trigger, *, events: int) -> Figures:
         Contact.objects.bulk_create(
             Contact(workspace=owner, email=f"backlog{start + n}@example.org") for n in range(500)
         )
-    _wait(lambda: Execution.objects.filter(trigger=trigger, created_at__gte=marker).count() >= events)
+    _wait(
+        lambda: Execution.objects.filter(trigger=trigger, created_at__gte=marker).count() >= events
+    )
     Workspace.objects.filter(pk=owner.pk).update(paused=False)
     started = time.monotonic()
     _wait_for(trigger, marker, events)
@@ -87,7 +99,9 @@ def backlog(trigger: Trigger, *, events: int) -> Figures:
 
 
 def _wait_for(trigger: Trigger, marker: dt.datetime, count: int) -> None:
-    done = Execution.objects.filter(trigger=trigger, created_at__gte=marker, status=Status.COMPLETED)
+    done = Execution.objects.filter(
+        trigger=trigger, created_at__gte=marker, status=Status.COMPLETED
+    )
     _wait(lambda: done.count() >= count)
 
 

@@ -26,14 +26,22 @@ def running() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="tf-bench-"))
     port = _free_port()
     environment = {
-        **{name: value for name, value in os.environ.items() if name not in {"SECRET_KEY", "FIELD_KEY"}},
+        **{
+            name: value
+            for name, value in os.environ.items()
+            if name not in {"SECRET_KEY", "FIELD_KEY"}
+        },
         "VAR_DIR": str(folder),
         "PORT": str(port),
         "LOG_LEVEL": "WARNING",
     }
     with (folder / "up.log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "manage.py", "up"], cwd=REPOSITORY, env=environment, stdout=log, stderr=log
+            [sys.executable, "manage.py", "up"],
+            cwd=REPOSITORY,
+            env=environment,
+            stdout=log,
+            stderr=log,
         )
         try:
             _wait_until_ready(process, port, folder / "up.log")
@@ -50,9 +58,11 @@ def _wait_until_ready(process: subprocess.Popen[bytes], port: int, log: Path) ->
     while time.monotonic() < until:
         if process.poll() is not None:
             break
-        with contextlib.suppress(urllib.error.URLError, OSError):
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=2):
-                return
+        with (
+            contextlib.suppress(urllib.error.URLError, OSError),
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=2),
+        ):
+            return
         time.sleep(0.2)
     raise SystemExit(f"the system did not start:\n{log.read_text(errors='replace')[-3000:]}")
 

@@ -7,6 +7,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
+from config.lib import json
 from executions.gates import Candidate, Refusal, dispatch_gates
 from executions.models import AgentGate, Execution, Status, TriggerGate, Verdict
 from triggers import mapping, sources
@@ -85,7 +86,7 @@ def inputs_of(candidate: Candidate) -> dict[str, Any]:
         "trigger_id": str(trigger.pk),
         "event_type": event.type,
         "event_id": str(event.pk),
-        "timestamp": event.occurred_at.isoformat(),
+        "timestamp": json.timestamp(event.occurred_at),
     }
     return mapping.resolve(
         candidate.facts,

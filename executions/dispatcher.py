@@ -1,8 +1,9 @@
 """Row 5 of the path: every new event becomes one execution per listening trigger, queued or skipped with its reason.
 
-One transaction per batch, one dispatcher at a time (an advisory lock), so events are decided in the order of their recording. `dispatch`
-loops until a batch is empty: an event that commits meanwhile is seen at once. A batch that raises is repeated one event at a time, so
-that a bad event stays alone; after five tries it is dead, with its error, and can be replayed.
+One transaction per batch, one dispatcher at a time (an advisory lock), so events are decided in the
+order of their recording. `dispatch` loops until a batch is empty: an event that commits meanwhile
+is seen at once. A batch that raises is repeated one event at a time, so that a bad event stays
+alone; after five tries it is dead, with its error, and can be replayed.
 """
 
 from __future__ import annotations

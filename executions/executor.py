@@ -1,7 +1,8 @@
 """Row 8 of the path: one asyncio loop per process that runs what it claims, side by side, until nothing is left.
 
-`drain` is called by every wake-up. The first call in a process drives; a further one only tells the driver to look. The driver claims at
-most its free places, so what is claimed has begun. It claims again when a place becomes free, when told to look, and once a second.
+`drain` is called by every wake-up. The first call in a process drives; a further one only tells the
+driver to look. The driver claims at most its free places, so what is claimed has begun. It claims
+again when a place becomes free, when told to look, and once a second.
 """
 
 from __future__ import annotations
@@ -37,7 +38,9 @@ _stopping = threading.Event()
 
 
 def drain(*, slots: int | None = None, suspects: bool = False) -> int:
-    """Runs until nothing is claimable; answers how many runs this call began (0 where another thread drives already)."""
+    """Runs until nothing is claimable; answers how many runs this call began (0 where another
+    thread drives already).
+    """
     global _driver  # noqa: PLW0603 - the one driver of this process, guarded by the lock
     with _lock:
         if _driver is not None:
@@ -199,7 +202,9 @@ class Driver:
                 self._runs[pk].cancel("cancelled")
 
     async def _wind_down(self) -> None:
-        """The graceful stop: runs may go on for GRACE_SECONDS, the rest goes back to the queue without a spent attempt."""
+        """The graceful stop: runs may go on for GRACE_SECONDS, the rest goes back to the queue
+        without a spent attempt.
+        """
         if self._runs:
             await asyncio.wait(tuple(self._runs.values()), timeout=settings.GRACE_SECONDS)
         for run in tuple(self._runs.values()):

@@ -1,7 +1,7 @@
 """Sharing free places out: pure, so that tests can reach every case.
 
-Agents take turns, one row each per round, the least recently served first; inside an agent the queue's order holds, except that a
-trigger without room does not hold up the agent's other triggers.
+Agents take turns, one row each per round, the least recently served first; inside an agent the
+queue's order holds, except that a trigger without room does not hold up the agent's other triggers.
 """
 
 from __future__ import annotations
@@ -36,7 +36,9 @@ class Rooms:
 
 @dataclass(slots=True)
 class Block:
-    """Why rows of an agent stay: `free_at` the earliest moment that could change it, None when a run has to finish first."""
+    """Why rows of an agent stay: `free_at` the earliest moment that could change it, None when a
+    run has to finish first.
+    """
 
     free_at: dt.datetime | None = None
     gates: set[str] = field(default_factory=set)
@@ -61,18 +63,21 @@ class Share:
 def share_out(
     ready: Iterable[Ready], *, turns: Sequence[uuid.UUID], measured: Sequence[Rooms], places: int
 ) -> Share:
-    """`ready` in the queue's order; `turns`: agent ids, least recently served first; `measured`: in the gates' order."""
+    """`ready` in the queue's order; `turns`: agent ids, least recently served first; `measured`: in
+    the gates' order.
+    """
     queues: dict[uuid.UUID, deque[Ready]] = {agent_id: deque() for agent_id in turns}
     for row in ready:
         queues[row.agent_id].append(row)
     share = Share()
     waiting = [agent_id for agent_id in turns if queues[agent_id]]
     while waiting and len(share.chosen) < places:
-        still = []
-        for agent_id in waiting:
-            if len(share.chosen) >= places or _serve(queues[agent_id], measured, share):
-                still.append(agent_id)
-        waiting = [agent_id for agent_id in still if queues[agent_id]]
+        served = [
+            agent_id
+            for agent_id in waiting
+            if len(share.chosen) >= places or _serve(queues[agent_id], measured, share)
+        ]
+        waiting = [agent_id for agent_id in served if queues[agent_id]]
     share.left = {agent_id for agent_id in waiting if queues[agent_id]}
     return share
 

@@ -1,4 +1,5 @@
-"""Ending runs, many at once: the ledger's rows, the steps that were kept for the end, and the figures of their triggers.
+"""Ending runs, many at once: the ledger's rows, the steps that were kept for the end, and the
+figures of their triggers.
 
 One transaction per group. The locks come in the order of the house: agent gates, trigger gates, executions.
 """

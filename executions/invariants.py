@@ -1,4 +1,6 @@
-"""What must hold at any quiet moment, whatever was killed, wiped or restarted before; each is one query that finds the exceptions."""
+"""What must hold at any quiet moment, whatever was killed, wiped or restarted before; each is one
+query that finds the exceptions.
+"""
 
 from __future__ import annotations
 
@@ -95,7 +97,8 @@ def _bursts() -> list[str]:
         with connection.cursor() as cursor:
             cursor.execute(
                 """SELECT count(*) FROM (
-                    SELECT at - lag(at, %s) OVER (ORDER BY at, id) AS span FROM executions_agentstart WHERE agent_id = %s
+                    SELECT at - lag(at, %s) OVER (ORDER BY at, id) AS span
+                    FROM executions_agentstart WHERE agent_id = %s
                 ) AS spans WHERE span < interval '60 seconds'""",
                 [limit, agent.pk],
             )

@@ -2,8 +2,9 @@
 
 - none: written with the run's finish.
 - database: the step's row, the action's writes and its result are one transaction.
-- repeatable and outside: `started` is committed, then the action happens, then the result is committed. After a crash in between, a
-  repeatable step is done again under the same key; an outside one is `unknown` and a person decides.
+- repeatable and outside: `started` is committed, then the action happens, then the result is
+  committed. After a crash in between, a repeatable step is done again under the same key; an
+  outside one is `unknown` and a person decides.
 
 Every write first proves that the run still holds its lease: a worker that hung and woke up too late writes nothing.
 """
@@ -30,7 +31,9 @@ class LeaseLost(Exception):
 
 
 class RunJournal:
-    """Implements `agents.runner.Journal` for one claimed execution. `unsaved` are steps that the finish has to write."""
+    """Implements `agents.runner.Journal` for one claimed execution. `unsaved` are steps that the
+    finish has to write.
+    """
 
     def __init__(
         self, execution: Execution, *, lease: uuid.UUID, steps: list[Step], continues: set[int]

@@ -29,7 +29,8 @@ def run_now(
     trigger: Trigger | None = None,
     event_payload: dict[str, Any] | None = None,
 ) -> Execution:
-    """Starts a run by hand: one event that only this trigger hears (the agent's own manual one by default), one execution.
+    """Starts a run by hand: one event that only this trigger hears (the agent's own manual one by
+    default), one execution.
 
     It passes every gate, so the answer may be `skipped`; a test skips only trigger active, cooldown and a draft agent.
     `event_payload` stands for what would have happened (a sample by default where a trigger is tested).

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agents.runner import Plan
+from config.lib import json
 from executions.journal import RunJournal
 from executions.models import Execution, Step
 from triggers import facts
@@ -44,7 +45,9 @@ def load(ids: Sequence[uuid.UUID], *, lease: uuid.UUID) -> tuple[list[Work], lis
 
 
 def watch(lease: uuid.UUID, *, beat: bool) -> dict[uuid.UUID, bool]:
-    """The rows that this lease still holds -> whether somebody asked to cancel them; a row that is missing was taken away."""
+    """The rows that this lease still holds -> whether somebody asked to cancel them; a row that is
+    missing was taken away.
+    """
     mine = Execution.objects.running_under(lease)
     if beat:
         Execution.objects.beat(lease)
@@ -92,7 +95,7 @@ def _variables(execution: Execution) -> dict[str, Any]:
     about = {
         "id": str(event.pk),
         "type": event.type,
-        "timestamp": event.occurred_at.isoformat(),
+        "timestamp": json.timestamp(event.occurred_at),
         "source": event.source,
     }
     roots = facts.variables(

@@ -105,8 +105,10 @@ def _failed(work: Work, error: ActionFailed) -> Outcome:
 
 
 def retry_wait(attempt: int, *, retry_after: float | None = None) -> float:
-    """Seconds until the next attempt: full jitter, doubling from 1 s to 1 min (AWS "Exponential Backoff And Jitter"); never before
-    the peer's Retry-After has passed, which is believed up to one day."""
+    """Seconds until the next attempt: full jitter, doubling from 1 s to 1 min (AWS "Exponential
+    Backoff And Jitter"); never before the peer's Retry-After has passed, which is believed up to
+    one day.
+    """
     longest = min(MAX_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2**attempt)
     jitter = random.uniform(0, longest)  # noqa: S311 - spreads load, keeps no secret
     return min(retry_after or 0.0, 86_400.0) + jitter

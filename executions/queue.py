@@ -1,7 +1,8 @@
 """Row 7 of the path: taking work. `claim` locks gates, asks the claim gates, and moves rows from queued to running.
 
-One transaction per batch. Locks in the order of the house: agent gates (SKIP LOCKED: whoever else claims serves other agents),
-then executions. Limits are decided under the agent's gate, so they are exact however many processes claim.
+One transaction per batch. Locks in the order of the house: agent gates (SKIP LOCKED: whoever else
+claims serves other agents), then executions. Limits are decided under the agent's gate, so they are
+exact however many processes claim.
 """
 
 from __future__ import annotations
@@ -49,10 +50,7 @@ def claim(
             return []
         each = places if len(gates) == 1 else max(EACH_AT_LEAST, 2 * places // len(gates))
         ready = _ready([gate.agent_id for gate in gates], each=each, suspects=suspects)
-        triggers = {
-            pk: trigger
-            for pk, trigger in Trigger.objects.in_bulk({row.trigger_id for row in ready}).items()
-        }
+        triggers = Trigger.objects.in_bulk({row.trigger_id for row in ready})
         wanted = _skip_unwanted(ready, gates, triggers, now)
         asked = Asked(gates, list(triggers.values()), now)
         measured = [Rooms(gate, gate.free(asked)) for gate in claim_gates()] if wanted else []

@@ -1,7 +1,7 @@
 """Runs whose worker died: found by a heartbeat that stands still, and handed on.
 
-What a reaper saw lives in its process: a lease is lost when this process's own monotonic clock saw its heartbeats stand still
-for LEASE_SECONDS, so that jumps of any wall clock reap nobody.
+What a reaper saw lives in its process: a lease is lost when this process's own monotonic clock saw
+its heartbeats stand still for LEASE_SECONDS, so that jumps of any wall clock reap nobody.
 """
 
 from __future__ import annotations

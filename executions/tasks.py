@@ -1,4 +1,6 @@
-"""The Celery tasks: wake-ups without arguments, one call each. What they do is decided by rows, never by the message."""
+"""The Celery tasks: wake-ups without arguments, one call each. What they do is decided by rows,
+never by the message.
+"""
 
 from __future__ import annotations
 

@@ -23,7 +23,9 @@ _opened: list[BaseDatabaseWrapper] = []
 
 
 async def in_thread(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Runs a blocking call in a thread of the pool, with the caller's context (so with its cause and correlation id)."""
+    """Runs a blocking call in a thread of the pool, with the caller's context (so with its cause
+    and correlation id).
+    """
     context = contextvars.copy_context()
 
     def run() -> T:

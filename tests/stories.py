@@ -21,7 +21,9 @@ MakeTrigger = Callable[..., Trigger]
 def make_agent(acme: Workspace) -> MakeAgent:
     """`make_agent("Greeter", {"action": "create_note", "params": {...}})`: a live agent with these steps."""
 
-    def make(name: str, *steps: dict[str, Any], workspace: Workspace = acme, **fields: Any) -> Agent:
+    def make(
+        name: str, *steps: dict[str, Any], workspace: Workspace = acme, **fields: Any
+    ) -> Agent:
         fields.setdefault("status", AgentStatus.LIVE)
         return Agent.objects.create(workspace=workspace, name=name, steps=list(steps), **fields)
 

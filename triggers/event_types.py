@@ -5,7 +5,8 @@ Adding one for a new domain is one call in a module that is imported when the ap
     APPROVED = event_types.register("policy.approved", label="Policy approved", schema={...}, sample={...})
     events.emit(APPROVED, workspace_id=..., payload={...})
 
-A registered type is *reserved* unless it says otherwise: only code of the process emits it, `POST /triggers/emit` answers 403.
+A registered type is *reserved* unless it says otherwise: only code of the process emits it, `POST
+/triggers/emit` answers 403.
 """
 
 from __future__ import annotations
@@ -49,7 +50,10 @@ class EventType:
         if self._validator.is_valid(payload):
             return
         problems = [
-            {"path": ".".join(str(part) for part in error.instance_path), "message": error.message[:300]}
+            {
+                "path": ".".join(str(part) for part in error.instance_path),
+                "message": error.message[:300],
+            }
             for error in list(self._validator.iter_errors(payload))[:20]
         ]
         raise InvalidPayload(self.name, problems)
@@ -59,14 +63,26 @@ registry: Registry[EventType] = Registry("event types")
 
 
 def register(
-    name: str, *, label: str, schema: dict[str, Any], sample: dict[str, Any],
-    source: str = "application", reserved: bool = True, group: str = "Application",
+    name: str,
+    *,
+    label: str,
+    schema: dict[str, Any],
+    sample: dict[str, Any],
+    source: str = "application",
+    reserved: bool = True,
+    group: str = "Application",
 ) -> EventType:
     """Adds a type. Raises ValueError where the name is malformed or the sample does not fit the schema."""
     if not NAME.match(name) or len(name) > MAX_NAME:
         raise ValueError(f"not an event type name: {name!r}")
     event_type = EventType(
-        name, label, schema, sample, source, reserved, group,
+        name,
+        label,
+        schema,
+        sample,
+        source,
+        reserved,
+        group,
         jsonschema_rs.Draft202012Validator(schema),
     )
     event_type.check(sample)

@@ -37,7 +37,9 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """An event to be. `topic` defaults to the type's name; `subject` reads `contact:<id>`; `actor` `user:<id>` or `system`."""
+    """An event to be. `topic` defaults to the type's name; `subject` reads `contact:<id>`; `actor`
+    `user:<id>` or `system`.
+    """
 
     type: EventType | str
     workspace_id: uuid.UUID
@@ -85,8 +87,9 @@ def emit(
 ) -> Event:
     """Records one event in the open transaction and wakes the dispatcher after its commit. One INSERT.
 
-    `more`: the other fields of `Draft`. With a `dedupe_key` that is known already, the first event is returned and nothing is written.
-    Raises InvalidPayload where the payload does not fit its type.
+    `more`: the other fields of `Draft`. With a `dedupe_key` that is known already, the first event
+    is returned and nothing is written. Raises InvalidPayload where the payload does not fit its
+    type.
     """
     return emit_many([Draft(event_type, workspace_id, payload, **more)])[0]
 

@@ -15,7 +15,12 @@ def facts(payload: Mapping[str, Any], *, source: str) -> dict[str, Any]:
     return dict(payload)
 
 
-def variables(facts_: Mapping[str, Any], *, event: Mapping[str, Any], inputs: Mapping[str, Any]) -> dict[str, Any]:
+def variables(
+    facts_: Mapping[str, Any], *, event: Mapping[str, Any], inputs: Mapping[str, Any]
+) -> dict[str, Any]:
     """The roots of `@` variables: contact, deal, form (empty where the event has none), event and inputs."""
-    roots = {name: value if isinstance(value := facts_.get(name), dict) else {} for name in ("contact", "deal", "form")}
+    roots = {
+        name: value if isinstance(value := facts_.get(name), dict) else {}
+        for name in ("contact", "deal", "form")
+    }
     return {**roots, "event": {**facts_, **event}, "inputs": dict(inputs)}

@@ -23,7 +23,8 @@ def now() -> dt.datetime:
 
 
 def reckoned() -> dt.datetime:
-    """The database's time carried on by this process's monotonic clock, without a round trip; for times that people read.
+    """The database's time carried on by this process's monotonic clock, without a round trip; for
+    times that people read.
 
     Jumps of the machine's own clock do not matter. Where the last reading is older than a minute, it is taken anew.
     """

@@ -1,9 +1,10 @@
 """Waking workers: a Celery message without arguments, sent after the commit, as best we can.
 
-A wake-up carries no work and no authority. Lost, doubled, late or forged, it changes nothing: `tick` looks at the rows
-every second. So sending never raises, never retries and never waits longer than 0.1 s; after a failure the
-next attempt comes a second later. Many wake-ups of one kind become one: `SET wake:<task> 1 NX PX 1000`, and the woken task deletes
-the key (`answered`) before it looks at the first row.
+A wake-up carries no work and no authority. Lost, doubled, late or forged, it changes nothing:
+`tick` looks at the rows every second. So sending never raises, never retries and never waits longer
+than 0.1 s; after a failure the next attempt comes a second later. Many wake-ups of one kind become
+one: `SET wake:<task> 1 NX PX 1000`, and the woken task deletes the key (`answered`) before it looks
+at the first row.
 """
 
 from __future__ import annotations
@@ -94,7 +95,9 @@ def _count_failure(what: str) -> None:
     global failures, _broken_until  # noqa: PLW0603 - the breaker of this process
     failures += 1
     _broken_until = time.monotonic() + _BREAK_SECONDS
-    log.warning("wake-up not sent, tick will find the rows", extra={"wake": what}, exc_info=failures == 1)
+    log.warning(
+        "wake-up not sent, tick will find the rows", extra={"wake": what}, exc_info=failures == 1
+    )
 
 
 def _redis() -> redis.Redis:
@@ -102,7 +105,10 @@ def _redis() -> redis.Redis:
     global _client  # noqa: PLW0603
     if _client is None:
         _client = redis.Redis.from_url(
-            settings.REDIS_URL, socket_timeout=_TIMEOUT_SECONDS, socket_connect_timeout=_TIMEOUT_SECONDS, retry=None
+            settings.REDIS_URL,
+            socket_timeout=_TIMEOUT_SECONDS,
+            socket_connect_timeout=_TIMEOUT_SECONDS,
+            retry=None,
         )
     return _client
 

@@ -1,8 +1,8 @@
 """What may stop or delay a launch, one file each, asked in one fixed order (the order of the README's table).
 
-Two kinds. A *dispatch gate* looks at one event and one trigger: `refuse(candidate) -> Refusal | None`; the first refusal is
-written down as a skipped execution. A *claim gate* says how much room is left before anything starts: `free(asked) -> {key: Room}`, one query
-per gate and batch.
+Two kinds. A *dispatch gate* looks at one event and one trigger: `refuse(candidate) -> Refusal |
+None`; the first refusal is written down as a skipped execution. A *claim gate* says how much room
+is left before anything starts: `free(asked) -> {key: Room}`, one query per gate and batch.
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ class Refusal:
 
 @dataclass(slots=True)
 class Candidate:
-    """One event at one listening trigger. `trace` collects what the gates saw; `gate` is locked and holds the batch's own changes."""
+    """One event at one listening trigger. `trace` collects what the gates saw; `gate` is locked and
+    holds the batch's own changes.
+    """
 
     event: Event
     trigger: Trigger
@@ -54,8 +56,10 @@ Key = tuple[str, uuid.UUID]  # ("agent" | "trigger", id)
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """How many more may start. Without places: `free_at` says when there will be some, None that a run has to finish first;
-    with a `reason` there will be none at all, and what is queued is skipped."""
+    """How many more may start. Without places: `free_at` says when there will be some, None that a
+    run has to finish first; with a `reason` there will be none at all, and what is queued is
+    skipped.
+    """
 
     places: int
     free_at: dt.datetime | None = None
@@ -109,8 +113,8 @@ def dispatch_gates() -> tuple[DispatchGate, ...]:
 def claim_gates() -> tuple[ClaimGate, ...]:
     """Daily limit, per-minute and hourly windows, concurrency. (A paused workspace is left out of the asking query.)
 
-    The day counts an execution once; the windows count first starts, retries and replays; going on after a wait, a graceful stop
-    or a lost lease only needs a place to run.
+    The day counts an execution once; the windows count first starts, retries and replays; going on
+    after a wait, a graceful stop or a lost lease only needs a place to run.
     """
     from executions.gates import concurrency, daily_limit, hourly_window, minute_window
 

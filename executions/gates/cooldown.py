@@ -1,4 +1,6 @@
-"""Has the trigger fired a moment ago? Counted from the last *accepted* event, in the order of recording, under the trigger gate's lock."""
+"""Has the trigger fired a moment ago? Counted from the last *accepted* event, in the order of
+recording, under the trigger gate's lock.
+"""
 
 from __future__ import annotations
 

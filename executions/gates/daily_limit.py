@@ -1,4 +1,6 @@
-"""At most so many executions of an agent per day of its workspace. When a day is full the rest is skipped and the agent pauses."""
+"""At most so many executions of an agent per day of its workspace. When a day is full the rest is
+skipped and the agent pauses.
+"""
 
 from __future__ import annotations
 

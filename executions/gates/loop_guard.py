@@ -1,4 +1,6 @@
-"""Does this run lead back to itself? A trigger fires once in a chain, unless it allows re-entry, and a chain is at most 5 deep."""
+"""Does this run lead back to itself? A trigger fires once in a chain, unless it allows re-entry,
+and a chain is at most 5 deep.
+"""
 
 from __future__ import annotations
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from functools import lru_cache
+from typing import Any
 
 from config.lib import json
 from executions.gates import Candidate, Refusal
 from executions.models import Reason
 from triggers import conditions
 from triggers.sources import custom
+
+log = logging.getLogger(__name__)
 
 
 @lru_cache(maxsize=10_000)
@@ -27,10 +31,24 @@ def refuse(candidate: Candidate) -> Refusal | None:
         return Refusal(Reason.CONDITION_ERROR, str(error))
     verdict = conditions.judge(condition, candidate.facts, with_trace=True)
     candidate.trace.extend(verdict.trace)
+    if verdict.met is None:
+        log.warning(
+            "a condition could not be decided",
+            extra={
+                "trigger": str(candidate.trigger.pk),
+                "event": str(candidate.event.pk),
+                "notes": _notes(verdict.trace),
+            },
+        )
     if verdict.needs_model:
         candidate.needs_model = True
         return None
     return None if verdict.met else Refusal(Reason(verdict.reason or Reason.CONDITION_FALSE))
+
+
+def _notes(trace: list[dict[str, Any]]) -> list[str]:
+    """What was missing or could not be compared, as `field: note`."""
+    return [f"{leaf.get('field')}: {leaf['note']}" for leaf in trace if leaf.get("note")]
 
 
 def _filtered_out(candidate: Candidate) -> Refusal | None:

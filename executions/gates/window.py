@@ -25,7 +25,9 @@ def starts_since(
 
 
 def room_in_window(starts: Sequence[dt.datetime], *, limit: int, window: dt.timedelta) -> Room:
-    """`starts` are those inside the window, oldest first. A place is free again when enough of the oldest have left it."""
+    """`starts` are those inside the window, oldest first. A place is free again when enough of the
+    oldest have left it.
+    """
     places = limit - len(starts)
     if places > 0:
         return Room(places)

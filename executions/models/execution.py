@@ -69,9 +69,10 @@ READY = Q(status="queued", run_at=None) & ~Q(verdict="pending")
 class Execution(models.Model):
     """It ran, it waits, or it was skipped with a reason and the trace of what was seen.
 
-    Queued and `run_at` null = ready; queued with `run_at` = waits for that moment (`tick` clears it when due). `resumes` says that
-    the next claim goes on with a run that has started before: it spends no attempt and no place in the rate windows. The names of
-    agent and trigger are kept here, because history outlives both.
+    Queued and `run_at` null = ready; queued with `run_at` = waits for that moment (`tick` clears it
+    when due). `resumes` says that the next claim goes on with a run that has started before: it
+    spends no attempt and no place in the rate windows. The names of agent and trigger are kept
+    here, because history outlives both.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)

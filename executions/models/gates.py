@@ -10,7 +10,8 @@ from triggers.models import Trigger
 
 
 class AgentGate(models.Model):
-    """The lock that decides every limit of an agent and its triggers. Apart from Agent, so that editing an agent never waits.
+    """The lock that decides every limit of an agent and its triggers. Apart from Agent, so that
+    editing an agent never waits.
 
     `next_eligible_at` null: nothing to start, or a run has to finish first.
     """

@@ -24,7 +24,9 @@ STATEMENTS_PER_BATCH = 13  # the transaction's own two included; whatever the nu
 
 @pytest.fixture
 def trigger(make_agent: MakeAgent, make_trigger: MakeTrigger) -> Trigger:
-    return make_trigger(make_agent("Greeter", {"action": "notify", "params": {"message": "Hi"}}), "sale_made")
+    return make_trigger(
+        make_agent("Greeter", {"action": "notify", "params": {"message": "Hi"}}), "sale_made"
+    )
 
 
 def emit(workspace: Workspace, name: str = "sale_made", **payload: Any) -> Event:
@@ -40,14 +42,18 @@ def test_every_event_is_answered_for(acme: Workspace, trigger: Trigger) -> None:
     assert not Event.objects.exclude(state=EventState.MATCHED).exists()
 
 
-def test_the_number_of_statements_does_not_depend_on_the_number_of_events(acme: Workspace, trigger: Trigger) -> None:
+def test_the_number_of_statements_does_not_depend_on_the_number_of_events(
+    acme: Workspace, trigger: Trigger
+) -> None:
     emit(acme)
     dispatcher.dispatch()  # the gates exist from here on
     for events_in_batch in (1, 30):
         for _ in range(events_in_batch):
             emit(acme)
         with CaptureQueriesContext(connection) as seen:
-            assert dispatcher._batch(lambda: Event.objects.waiting(100), now=None) == events_in_batch
+            assert (
+                dispatcher._batch(lambda: Event.objects.waiting(100), now=None) == events_in_batch
+            )
         assert len(seen) <= STATEMENTS_PER_BATCH, [query["sql"][:80] for query in seen]
 
 
@@ -90,7 +96,9 @@ def test_a_trigger_that_is_off_is_skipped_with_the_reason(
     assert Execution.objects.get().reason == reason
 
 
-def test_wildcards_hear_their_prefix(acme: Workspace, make_agent: MakeAgent, make_trigger: MakeTrigger) -> None:
+def test_wildcards_hear_their_prefix(
+    acme: Workspace, make_agent: MakeAgent, make_trigger: MakeTrigger
+) -> None:
     agent = make_agent("Clerk", {"action": "notify", "params": {"message": "Hi"}})
     make_trigger(agent, "lease.*")
     emit(acme, "lease.signed")
@@ -107,10 +115,16 @@ def test_cooldown_counts_from_the_last_accepted_event(acme: Workspace, trigger: 
     emit(acme)
     dispatcher.dispatch()
     outcomes = list(Execution.objects.order_by("position").values_list("status", "reason"))
-    assert outcomes == [(Status.QUEUED, ""), (Status.SKIPPED, Reason.COOLDOWN), (Status.SKIPPED, Reason.COOLDOWN)]
+    assert outcomes == [
+        (Status.QUEUED, ""),
+        (Status.SKIPPED, Reason.COOLDOWN),
+        (Status.SKIPPED, Reason.COOLDOWN),
+    ]
 
 
-def test_a_switched_off_service_records_and_catches_up(acme: Workspace, trigger: Trigger, settings: Any) -> None:
+def test_a_switched_off_service_records_and_catches_up(
+    acme: Workspace, trigger: Trigger, settings: Any
+) -> None:
     settings.TRIGGERS_ENABLED = False
     emit(acme)
     assert dispatcher.dispatch() == 0

@@ -14,8 +14,17 @@ T, U = uuid.UUID(int=11), uuid.UUID(int=12)
 LATER = dt.datetime(2026, 1, 1, 12, tzinfo=dt.UTC)
 
 
-def row(position: int, *, agent: uuid.UUID = A, trigger: uuid.UUID = T, attempt: int = 0, resumes: bool = False) -> Ready:
-    return Ready(uuid.UUID(int=1000 + position), agent, trigger, position, attempt, resumes, is_test=False)
+def row(
+    position: int,
+    *,
+    agent: uuid.UUID = A,
+    trigger: uuid.UUID = T,
+    attempt: int = 0,
+    resumes: bool = False,
+) -> Ready:
+    return Ready(
+        uuid.UUID(int=1000 + position), agent, trigger, position, attempt, resumes, is_test=False
+    )
 
 
 def rooms(name: str = "window", *, resumes_count: bool = True, **by_key: Room) -> Rooms:

@@ -25,14 +25,24 @@ STATEMENTS_PER_CLAIM = 12
 
 
 @pytest.fixture
-def queued(acme: Workspace, make_agent: MakeAgent, make_trigger: MakeTrigger) -> Callable[..., Trigger]:
+def queued(
+    acme: Workspace, make_agent: MakeAgent, make_trigger: MakeTrigger
+) -> Callable[..., Trigger]:
     """`queued(5, name="A", max_executions_per_minute=None)`: an agent with so many queued rows."""
 
-    def make(count: int, *, name: str = "A", trigger_fields: dict[str, Any] | None = None, **limits: Any) -> Trigger:
-        open_limits = {"max_executions_per_minute": None, "max_executions_per_day": None, "max_concurrent": None}
+    def make(
+        count: int, *, name: str = "A", trigger_fields: dict[str, Any] | None = None, **limits: Any
+    ) -> Trigger:
+        open_limits = {
+            "max_executions_per_minute": None,
+            "max_executions_per_day": None,
+            "max_concurrent": None,
+        }
         agent = make_agent(name, NOTIFY, restrictions={**open_limits, **limits})
         trigger = make_trigger(
-            agent, f"sale_{name.lower()}", **{"max_executions_per_hour": None, **(trigger_fields or {})}
+            agent,
+            f"sale_{name.lower()}",
+            **{"max_executions_per_hour": None, **(trigger_fields or {})},
         )
         for _ in range(count):
             events.emit(f"sale_{name.lower()}", workspace_id=acme.pk, payload={})
@@ -47,11 +57,15 @@ def claim(places: int = 100, **more: Any) -> list[uuid.UUID]:
 
 
 def finish_all() -> None:
-    Execution.objects.filter(status="running").update(status="completed", lease=None, finished_at=clock.now())
+    Execution.objects.filter(status="running").update(
+        status="completed", lease=None, finished_at=clock.now()
+    )
     AgentGate.objects.update(next_eligible_at=clock.now())
 
 
-def test_what_is_claimed_runs_under_the_lease_in_the_queues_order(queued: Callable[..., Trigger]) -> None:
+def test_what_is_claimed_runs_under_the_lease_in_the_queues_order(
+    queued: Callable[..., Trigger],
+) -> None:
     queued(5)
     lease = uuid.uuid4()
     ids = queue.claim(lease=lease, worker="w", places=3)
@@ -82,7 +96,9 @@ def test_at_most_so_many_starts_in_any_minute(queued: Callable[..., Trigger]) ->
     assert len(claim(now=now + dt.timedelta(seconds=60.5))) == 10
 
 
-def test_a_full_day_skips_the_rest_and_pauses_the_agent_once(queued: Callable[..., Trigger]) -> None:
+def test_a_full_day_skips_the_rest_and_pauses_the_agent_once(
+    queued: Callable[..., Trigger],
+) -> None:
     queued(30, max_executions_per_day=20)
     assert len(claim()) == 20
     finish_all()
@@ -93,7 +109,9 @@ def test_a_full_day_skips_the_rest_and_pauses_the_agent_once(queued: Callable[..
     assert AgentGate.objects.get(agent__name="A").pause_reason == Reason.DAILY_LIMIT
 
 
-def test_events_of_an_agent_paused_by_its_day_say_so(acme: Workspace, queued: Callable[..., Trigger]) -> None:
+def test_events_of_an_agent_paused_by_its_day_say_so(
+    acme: Workspace, queued: Callable[..., Trigger]
+) -> None:
     queued(3, max_executions_per_day=1)
     claim()
     events.emit("sale_a", workspace_id=acme.pk, payload={})

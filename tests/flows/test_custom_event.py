@@ -15,12 +15,18 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def test_an_event_runs_the_agent_that_listens(
-    acme: Workspace, make_agent: MakeAgent, make_trigger: MakeTrigger, run_everything_due: Callable[[], None]
+    acme: Workspace,
+    make_agent: MakeAgent,
+    make_trigger: MakeTrigger,
+    run_everything_due: Callable[[], None],
 ) -> None:
     contact = Contact.objects.create(workspace=acme, first_name="Ann", email="ann@example.org")
     agent = make_agent(
         "Secretary",
-        {"action": "create_note", "params": {"text": "Signed @event.user.plan", "contact_id": str(contact.pk)}},
+        {
+            "action": "create_note",
+            "params": {"text": "Signed @event.user.plan", "contact_id": str(contact.pk)},
+        },
     )
     make_trigger(agent, "user_signed", input_mapping={"plan": "$.data.user.plan"})
 
@@ -28,18 +34,27 @@ def test_an_event_runs_the_agent_that_listens(
     run_everything_due()
 
     execution = Execution.objects.get(trigger_type="event: user_signed")
-    assert (execution.status, execution.reason, execution.error_message) == (Status.COMPLETED, "", "")
+    assert (execution.status, execution.reason, execution.error_message) == (
+        Status.COMPLETED,
+        "",
+        "",
+    )
     assert execution.inputs["plan"] == "gold"
     assert execution.steps.get().state == "done"
     assert Note.objects.get().text == "Signed gold"
 
 
 def test_conditions_that_do_not_hold_are_told(
-    acme: Workspace, make_agent: MakeAgent, make_trigger: MakeTrigger, run_everything_due: Callable[[], None]
+    acme: Workspace,
+    make_agent: MakeAgent,
+    make_trigger: MakeTrigger,
+    run_everything_due: Callable[[], None],
 ) -> None:
     agent = make_agent("Big spender", {"action": "notify", "params": {"message": "Wow"}})
     make_trigger(
-        agent, "order_paid", conditions=[{"field": "data.amount", "operator": "greater_than", "value": 100}]
+        agent,
+        "order_paid",
+        conditions=[{"field": "data.amount", "operator": "greater_than", "value": 100}],
     )
 
     custom.emit_custom_event("order_paid", {"amount": 50}, workspace_id=acme.pk)

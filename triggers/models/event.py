@@ -24,14 +24,26 @@ class EventQuerySet(models.QuerySet["Event"]):
         return self.filter(state=EventState.NEW).order_by("id")[:limit]
 
     def count_attempt(self, ids: Iterable[uuid.UUID]) -> int:
-        return self.filter(pk__in=list(ids), state=EventState.NEW).update(attempts=models.F("attempts") + 1)
+        return self.filter(pk__in=list(ids), state=EventState.NEW).update(
+            attempts=models.F("attempts") + 1
+        )
 
     def bury(self, pk: uuid.UUID, *, error: str) -> bool:
         """Gives up on an event that failed alone too often; it stays, to be read and replayed."""
-        return self.filter(pk=pk, state=EventState.NEW).update(state=EventState.DEAD, error=error[:2000]) == 1
+        return (
+            self.filter(pk=pk, state=EventState.NEW).update(
+                state=EventState.DEAD, error=error[:2000]
+            )
+            == 1
+        )
 
     def revive(self, pk: uuid.UUID) -> bool:
-        return self.filter(pk=pk, state=EventState.DEAD).update(state=EventState.NEW, attempts=0, error="") == 1
+        return (
+            self.filter(pk=pk, state=EventState.DEAD).update(
+                state=EventState.NEW, attempts=0, error=""
+            )
+            == 1
+        )
 
 
 class Event(models.Model):
@@ -45,10 +57,14 @@ class Event(models.Model):
     type = models.CharField(max_length=200)
     topic = models.CharField(max_length=300)
     source = models.CharField(max_length=50)
-    subject = models.CharField(max_length=100, blank=True, default="")  # contact:<id>, deal:<id>, form:<id>
+    subject = models.CharField(
+        max_length=100, blank=True, default=""
+    )  # contact:<id>, deal:<id>, form:<id>
     dedupe_key = models.CharField(max_length=255, blank=True, default="")
     payload = models.JSONField(default=dict)
-    actor = models.CharField(max_length=100, blank=True, default="system")  # user:<id>, token:<id>, agent:<id>, system
+    actor = models.CharField(
+        max_length=100, blank=True, default="system"
+    )  # user:<id>, token:<id>, agent:<id>, system
     verified = models.BooleanField(default=True)
     occurred_at = models.DateTimeField()
     recorded_at = models.DateTimeField(db_default=models.functions.Now())
@@ -68,17 +84,26 @@ class Event(models.Model):
         ordering = ["-id"]
         constraints = [
             models.UniqueConstraint(
-                fields=["workspace", "source", "dedupe_key"], condition=~Q(dedupe_key=""), name="event_dedupe_once"
+                fields=["workspace", "source", "dedupe_key"],
+                condition=~Q(dedupe_key=""),
+                name="event_dedupe_once",
             )
         ]
         indexes = [
-            models.Index(fields=["id"], condition=Q(state="new"), name="event_new"),  # EventQuerySet.waiting
+            models.Index(
+                fields=["id"], condition=Q(state="new"), name="event_new"
+            ),  # EventQuerySet.waiting
             models.Index(fields=["workspace", "-id"], name="event_newest"),  # history
-            models.Index(fields=["workspace", "subject", "-id"], condition=~Q(subject=""), name="event_subject"),  # all of one contact
-            models.Index(fields=["workspace", "type", "-id"], name="event_type_newest"),  # history of one type
+            models.Index(
+                fields=["workspace", "subject", "-id"],
+                condition=~Q(subject=""),
+                name="event_subject",
+            ),  # all of one contact
+            models.Index(
+                fields=["workspace", "type", "-id"], name="event_type_newest"
+            ),  # history of one type
             models.Index(fields=["root_id"], name="event_root"),  # a chain
         ]
 
     def __str__(self) -> str:
         return f"{self.type} {self.id}"
-

@@ -83,7 +83,9 @@ class Trigger(models.Model):
     failure_threshold = models.PositiveIntegerField(default=5)
     is_builtin = models.BooleanField(default=False, editable=False)
     version = models.PositiveIntegerField(default=1, editable=False)
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -93,16 +95,26 @@ class Trigger(models.Model):
         ordering = ["name"]
         constraints = [
             models.UniqueConstraint(
-                fields=["workspace", "name"], condition=Q(is_builtin=False), name="trigger_name_once",
+                fields=["workspace", "name"],
+                condition=Q(is_builtin=False),
+                name="trigger_name_once",
                 violation_error_message="A trigger with this name exists already.",
             ),
-            models.UniqueConstraint(fields=["agent"], condition=Q(is_builtin=True), name="trigger_builtin_once"),
-            models.CheckConstraint(condition=Q(trigger_type__in=TriggerType.values), name="trigger_type_known"),
-            models.CheckConstraint(condition=Q(status__in=TriggerStatus.values), name="trigger_status_known"),
+            models.UniqueConstraint(
+                fields=["agent"], condition=Q(is_builtin=True), name="trigger_builtin_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(trigger_type__in=TriggerType.values), name="trigger_type_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=TriggerStatus.values), name="trigger_status_known"
+            ),
         ]
         indexes = [
             models.Index(fields=["workspace", "topic"], name="trigger_topic"),  # listening_for
-            models.Index(fields=["trigger_type", "status"], name="trigger_type_status"),  # lists, metrics
+            models.Index(
+                fields=["trigger_type", "status"], name="trigger_type_status"
+            ),  # lists, metrics
         ]
 
     def __str__(self) -> str:

@@ -16,7 +16,11 @@ class Command(BaseCommand):
     help = "Checks what must hold at any quiet moment (docs/reliability.md); exit 1 where something does not."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--accepted", type=Path, help="file of event ids that were answered with 2xx, one a line")
+        parser.add_argument(
+            "--accepted",
+            type=Path,
+            help="file of event ids that were answered with 2xx, one a line",
+        )
 
     def handle(self, *_: Any, accepted: Path | None = None, **__: Any) -> None:
         ids = [uuid.UUID(line) for line in accepted.read_text().split()] if accepted else []

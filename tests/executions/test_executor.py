@@ -1,0 +1,354 @@
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from agents import actions
+from agents.actions import Action, ActionFailed, Effect, Scene
+from config.lib import clock
+from crm.models import Note, Workspace
+from executions import dispatcher, executor, launch, queue, reaper, sweep
+from executions.models import AgentGate, Execution, Reason, Status, Step, StepState, TriggerGate
+from executions.threads import in_thread
+from tests.stories import MakeAgent, MakeTrigger
+from triggers import events
+
+pytestmark = pytest.mark.django_db(transaction=True)
+Run = Callable[[], None]
+
+
+@pytest.fixture
+def act(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """`act("explode", perform, effect=Effect.OUTSIDE)` adds an action for the length of a test."""
+
+    def add(name: str, perform: Any, *, effect: Effect = Effect.OUTSIDE) -> None:
+        action = Action(
+            name=name,
+            label=name,
+            description="",
+            schema={"type": "object"},
+            effect=effect,
+            perform=perform,
+        )
+        monkeypatch.setitem(actions.registry._entries, name, action)
+
+    yield add
+
+
+@pytest.fixture
+def start(
+    acme: Workspace, make_agent: MakeAgent, make_trigger: MakeTrigger
+) -> Callable[..., Execution]:
+    """`start({"action": "explode"}, max_attempts=1)`: an agent with these steps, one queued execution."""
+
+    def make(*steps: dict[str, Any], name: str = "A", **limits: Any) -> Execution:
+        agent = make_agent(name, *steps, restrictions=limits)
+        make_trigger(agent, f"sale_{name.lower()}")
+        events.emit(
+            f"sale_{name.lower()}",
+            workspace_id=acme.pk,
+            payload={"contact": {"id": "1", "first_name": "Ann"}},
+        )
+        dispatcher.dispatch()
+        return Execution.objects.get(agent=agent)
+
+    return make
+
+
+def test_steps_run_in_order_and_are_written_down(
+    start: Callable[..., Execution], act: Callable[..., None], run_everything_due: Run
+) -> None:
+    async def greet(scene: Scene, params: dict[str, Any]) -> dict[str, Any]:
+        return {"said": params["text"]}
+
+    act("greet", greet)
+    execution = start(
+        {"action": "greet", "params": {"text": "Hi @contact.first_name"}},
+        {"action": "greet", "params": {"text": "They said: @steps.1.output.said"}},
+    )
+    run_everything_due()
+    execution.refresh_from_db()
+    assert execution.status == Status.COMPLETED
+    assert execution.output == {
+        "steps": {"1": {"said": "Hi Ann"}, "2": {"said": "They said: Hi Ann"}}
+    }
+    assert [step.state for step in execution.steps.all()] == [StepState.DONE, StepState.DONE]
+    assert TriggerGate.objects.get(trigger=execution.trigger).successful_executions == 1
+
+
+def test_an_unknown_variable_fails_the_run_clearly(
+    start: Callable[..., Execution], run_everything_due: Run
+) -> None:
+    execution = start({"action": "notify", "params": {"message": "@contact.shoe_size"}})
+    run_everything_due()
+    execution.refresh_from_db()
+    assert execution.status == Status.FAILED
+    assert "contact.shoe_size" in execution.error_message
+    assert execution.steps.get().state == StepState.FAILED
+
+
+def test_a_retryable_failure_is_tried_again_and_finished_steps_are_not(
+    start: Callable[..., Execution], act: Callable[..., None], run_everything_due: Run
+) -> None:
+    calls: list[int] = []
+
+    async def count(scene: Scene, params: dict[str, Any]) -> None:
+        calls.append(scene.step_number)
+        if calls == [1, 2]:
+            raise ActionFailed("busy", retryable=True)
+
+    act("count", count)
+    execution = start({"action": "count"}, {"action": "count"})
+    run_everything_due()
+    execution.refresh_from_db()
+    assert execution.status == Status.RETRYING
+    assert execution.run_at is not None
+    Execution.objects.update(run_at=clock.now())
+    run_everything_due()
+    execution.refresh_from_db()
+    assert (execution.status, execution.attempt) == (Status.COMPLETED, 2)
+    assert calls == [1, 2, 2]
+
+
+def test_the_last_attempt_fails(
+    start: Callable[..., Execution], act: Callable[..., None], run_everything_due: Run
+) -> None:
+    async def busy(scene: Scene, params: dict[str, Any]) -> None:
+        raise ActionFailed("busy", retryable=True)
+
+    act("busy", busy)
+    execution = start({"action": "busy"}, max_attempts=1)
+    run_everything_due()
+    execution.refresh_from_db()
+    assert (execution.status, execution.error_message) == (Status.FAILED, "busy")
+    assert TriggerGate.objects.get().consecutive_failures == 1
+
+
+def test_a_step_that_may_fail_does_not_end_the_run(
+    start: Callable[..., Execution], act: Callable[..., None], run_everything_due: Run
+) -> None:
+    async def fail(scene: Scene, params: dict[str, Any]) -> None:
+        raise ActionFailed("no such place")
+
+    act("fail", fail)
+    execution = start(
+        {"action": "fail", "on_error": "continue"},
+        {"action": "notify", "params": {"message": "Hi"}},
+    )
+    run_everything_due()
+    execution.refresh_from_db()
+    assert execution.status == Status.COMPLETED
+    assert [step.state for step in execution.steps.all()] == [StepState.FAILED, StepState.DONE]
+
+
+def test_a_defect_ends_the_run_with_its_stack(
+    start: Callable[..., Execution], act: Callable[..., None], run_everything_due: Run
+) -> None:
+    async def defect(scene: Scene, params: dict[str, Any]) -> None:
+        raise KeyError("oops")
+
+    act("defect", defect)
+    execution = start({"action": "defect"})
+    run_everything_due()
+    execution.refresh_from_db()
+    assert execution.status == Status.FAILED
+    assert execution.error is not None
+    assert "KeyError" in execution.error["stack"]
+
+
+def test_one_failure_never_touches_the_others(
+    start: Callable[..., Execution], act: Callable[..., None], run_everything_due: Run
+) -> None:
+    async def fail(scene: Scene, params: dict[str, Any]) -> None:
+        raise ActionFailed("no")
+
+    act("fail", fail)
+    bad = start({"action": "fail"}, name="Bad")
+    good = start({"action": "notify", "params": {"message": "Hi"}}, name="Good")
+    run_everything_due()
+    statuses = {str(e.pk): e.status for e in Execution.objects.all()}
+    assert statuses == {str(bad.pk): Status.FAILED, str(good.pk): Status.COMPLETED}
+
+
+def test_a_run_that_takes_too_long_is_stopped(
+    start: Callable[..., Execution], act: Callable[..., None], run_everything_due: Run
+) -> None:
+    async def sleep(scene: Scene, params: dict[str, Any]) -> None:
+        await asyncio.sleep(60)
+
+    act("sleep", sleep)
+    execution = start({"action": "sleep"}, timeout_seconds=1)
+    run_everything_due()
+    execution.refresh_from_db()
+    assert execution.status == Status.TIMED_OUT
+    assert execution.steps.get().state == StepState.UNKNOWN
+
+
+def test_a_running_run_is_cancelled(
+    start: Callable[..., Execution], act: Callable[..., None], run_everything_due: Run
+) -> None:
+    async def cancel_self(scene: Scene, params: dict[str, Any]) -> None:
+        await in_thread(Execution.objects.request_cancel, scene.execution_id)
+        await asyncio.sleep(30)
+
+    act("patient", cancel_self, effect=Effect.REPEATABLE)
+    execution = start({"action": "patient"})
+    run_everything_due()
+    execution.refresh_from_db()
+    assert execution.status == Status.CANCELLED
+
+
+def test_a_queued_run_is_cancelled_at_once(
+    start: Callable[..., Execution], run_everything_due: Run
+) -> None:
+    execution = start({"action": "notify", "params": {"message": "Hi"}})
+    assert launch.cancel(execution)
+    run_everything_due()
+    execution.refresh_from_db()
+    assert execution.status == Status.CANCELLED
+    assert not launch.cancel(execution)
+
+
+def test_waiting_frees_the_place_and_goes_on(
+    start: Callable[..., Execution], run_everything_due: Run
+) -> None:
+    execution = start(
+        {"action": "wait", "params": {"minutes": 5}},
+        {"action": "notify", "params": {"message": "Hi"}},
+    )
+    run_everything_due()
+    execution.refresh_from_db()
+    assert (execution.status, execution.resumes) == (Status.QUEUED, True)
+    assert execution.run_at is not None
+    assert execution.run_at - clock.now() > dt.timedelta(minutes=4)
+    Execution.objects.update(run_at=clock.now())
+    Step.objects.update(started_at=clock.now() - dt.timedelta(minutes=6))
+    run_everything_due()
+    execution.refresh_from_db()
+    assert (execution.status, execution.attempt) == (Status.COMPLETED, 1)
+
+
+def test_writes_and_their_journal_are_one_transaction(
+    start: Callable[..., Execution],
+    act: Callable[..., None],
+    run_everything_due: Run,
+    acme: Workspace,
+) -> None:
+    def write_and_fail(scene: Scene, params: dict[str, Any]) -> None:
+        Note.objects.create(workspace_id=scene.workspace_id, text="half")
+        raise ActionFailed("cannot")
+
+    act("half", write_and_fail, effect=Effect.DATABASE)
+    execution = start({"action": "half"})
+    run_everything_due()
+    assert not Note.objects.exists()
+    assert execution.steps.get().state == StepState.FAILED
+
+
+def test_a_late_worker_writes_nothing(
+    start: Callable[..., Execution], act: Callable[..., None], run_everything_due: Run
+) -> None:
+    """Its lease was given to somebody else while it hung."""
+
+    async def hang(scene: Scene, params: dict[str, Any]) -> None:
+        await in_thread(Execution.objects.update, lease=uuid.uuid4())
+
+    act("hang", hang, effect=Effect.NONE)
+    execution = start({"action": "hang"}, {"action": "create_note", "params": {"text": "late"}})
+    executor.drain()
+    execution.refresh_from_db()
+    assert execution.status == Status.RUNNING
+    assert not Note.objects.exists()
+
+
+class TestLostWorkers:
+    """A worker that dies is noticed by its heartbeat, on the reaper's own clock."""
+
+    @pytest.fixture(autouse=True)
+    def forget(self) -> None:
+        reaper._seen.clear()
+
+    def die(self, now: float = 0.0) -> None:
+        """Two sightings a lease apart."""
+        reaper.reap(monotonic=lambda: now)
+        reaper.reap(monotonic=lambda: now + 61)
+
+    def claim(self, **more: Any) -> list[uuid.UUID]:
+        AgentGate.objects.update(next_eligible_at=clock.now())
+        return queue.claim(lease=uuid.uuid4(), worker="w", places=10, **more)
+
+    def test_its_runs_go_on_alone(
+        self, run_everything_due: Run, start: Callable[..., Execution]
+    ) -> None:
+        execution = start({"action": "notify", "params": {"message": "Hi"}})
+        self.claim()
+        self.die()
+        execution.refresh_from_db()
+        assert (execution.status, execution.losses, execution.resumes) == (Status.QUEUED, 1, True)
+        assert executor.drain() == 0
+        assert executor.drain(slots=1, suspects=True) == 1
+        execution.refresh_from_db()
+        assert (execution.status, execution.attempt) == (Status.COMPLETED, 1)
+
+    def test_a_beating_worker_keeps_its_runs(self, start: Callable[..., Execution]) -> None:
+        execution = start({"action": "notify", "params": {"message": "Hi"}})
+        self.claim()
+        reaper.reap(monotonic=lambda: 0)
+        execution.refresh_from_db()
+        Execution.objects.beat(execution.lease)  # type: ignore[arg-type]
+        assert reaper.reap(monotonic=lambda: 61) == 0
+
+    def test_twice_alone_is_poison(self, start: Callable[..., Execution]) -> None:
+        execution = start({"action": "notify", "params": {"message": "Hi"}})
+        self.claim()
+        for number in range(3):
+            self.die(now=number * 1000)
+            self.claim(suspects=True)
+        execution.refresh_from_db()
+        assert (execution.status, execution.reason) == (Status.FAILED, Reason.POISON)
+
+    def test_a_started_step_outside_needs_a_person(self, start: Callable[..., Execution]) -> None:
+        execution = start({"action": "send_email", "params": {}})
+        self.claim()
+        Step.objects.create(
+            execution=execution,
+            number=1,
+            kind="send_email",
+            effect="outside",
+            idempotency_key="k",
+            state=StepState.STARTED,
+            started_at=clock.now(),
+        )
+        self.die()
+        execution.refresh_from_db()
+        assert execution.status == Status.INTERRUPTED
+        assert execution.steps.get().state == StepState.UNKNOWN
+
+
+def test_the_sweep_finds_what_no_message_told(
+    start: Callable[..., Execution], acme: Workspace, run_everything_due: Run
+) -> None:
+    execution = start({"action": "notify", "params": {"message": "Hi"}})
+    AgentGate.objects.update(next_eligible_at=None)
+    assert executor.drain() == 0
+    sweep.sweep()
+    assert executor.drain() == 1
+    execution.refresh_from_db()
+    assert execution.status == Status.COMPLETED
+
+
+def test_a_deleted_trigger_leaves_its_history(
+    start: Callable[..., Execution], run_everything_due: Run
+) -> None:
+    execution = start({"action": "notify", "params": {"message": "Hi"}})
+    assert execution.trigger is not None
+    execution.trigger.delete()
+    run_everything_due()
+    execution.refresh_from_db()
+    assert (execution.status, execution.reason) == (Status.SKIPPED, Reason.TRIGGER_DISABLED)
+    assert execution.trigger_name == "A on sale_a"
