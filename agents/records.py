@@ -97,8 +97,10 @@ def owner_of(scene: Scene, values: params.Params) -> User | None:
 
 
 def member_of(workspace_id: uuid.UUID, name: str) -> User:
-    """The user of the workspace with this e-mail address or user name. Raises ActionFailed where there is none."""
+    """The user of the workspace with this e-mail address, user name or id. Raises ActionFailed where there is none."""
     known = models.Q(user__username__iexact=name) | models.Q(user__email__iexact=name)
+    if name.isascii() and name.isdigit() and len(name) < 10:  # what @contact.owner holds
+        known = models.Q(user_id=int(name))
     found = Membership.objects.filter(known, workspace_id=workspace_id).select_related("user")[:2]
     if len(found) != 1:
         what = "is more than one person" if found else "is nobody in this workspace"

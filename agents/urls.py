@@ -1,7 +1,16 @@
-"""Addresses of this app."""
+"""Addresses of agents and actions; `activate`, `pause`, `archive` and `run` are in `executions.rest_urls`."""
 
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from agents import views
+from config.lib.rest.routing import Router
+
+router = Router()
+router.register("api/v1/agents", views.AgentViewSet, basename="agent")
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("api/v1/actions", views.ActionList.as_view()),
+    *router.urls,
+]

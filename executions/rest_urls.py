@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, path
 
 from config.lib.rest.routing import Router
+from executions.views.agent_runs import AgentSwitches
 from executions.views.events import EventsOfTrigger, EventView
 from executions.views.executions import ExecutionsOfTrigger, ExecutionView
 from executions.views.health import healthz, readyz
@@ -13,6 +14,7 @@ from executions.views.trail import AlertView, AuditView
 from executions.views.triggers import TriggerView
 
 router = Router()
+router.register("api/v1/agents", AgentSwitches, basename="agent-switches")
 router.register("api/v1/triggers/events", EventView, basename="event")
 router.register("api/v1/triggers", TriggerView, basename="trigger")
 router.register("api/v1/executions", ExecutionView, basename="execution")

@@ -36,6 +36,7 @@ SCHEMA: dict[str, Any] = {
     output_sample={"note_id": "0190…", "contact_id": "0190…", "deal_id": None},
 )
 def perform(scene: Scene, values: dict[str, Any]) -> dict[str, Any]:
+    text = params.required_text(values, "text")
     contact, deal = records.about(scene, values)
     if contact is None and deal is None:
         raise ActionFailed(
@@ -45,7 +46,7 @@ def perform(scene: Scene, values: dict[str, Any]) -> dict[str, Any]:
         workspace_id=scene.workspace_id,
         contact=contact,
         opportunity=deal,
-        text=params.required_text(values, "text"),
+        text=text,
     )
     note.save()
     return {"note_id": str(note.pk), **records.about_output(contact, deal)}

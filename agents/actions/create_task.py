@@ -38,7 +38,7 @@ SCHEMA: dict[str, Any] = {
         "owner": {
             "type": "string",
             "title": "For whom",
-            "description": "E-mail address or user name of a member; empty for the owner of the deal or contact.",
+            "description": "E-mail address, user name or id of a member; empty for the owner of the deal or contact.",
             "maxLength": 2000,
             "x-widget": "member",
         },

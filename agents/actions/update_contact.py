@@ -33,7 +33,7 @@ SCHEMA: dict[str, Any] = {
         "source": _text("Source"),
         "owner": _text(
             "Owner",
-            description="E-mail address or user name of a member; empty for nobody.",
+            description="E-mail address, user name or id of a member; empty for nobody.",
             **{"x-widget": "member"},
         ),
         "custom": {

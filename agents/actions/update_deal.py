@@ -32,7 +32,7 @@ SCHEMA: dict[str, Any] = {
         ),
         "owner": _text(
             "Owner",
-            description="E-mail address or user name of a member; empty for nobody.",
+            description="E-mail address, user name or id of a member; empty for nobody.",
             **{"x-widget": "member"},
         ),
         "custom": {

@@ -1,0 +1,105 @@
+"""Agents and actions as they are answered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from agents import blueprint, validation
+from agents.actions import Effect
+from agents.models import DEFAULT_RESTRICTIONS, Agent, AgentStatus
+from agents.steps import MAX_STEPS, ON_ERROR
+
+_STEPS = {
+    "type": "array",
+    "maxItems": MAX_STEPS,
+    "items": {
+        "type": "object",
+        "required": ["action"],
+        "properties": {
+            "action": {"type": "string", "description": "A name of GET /api/v1/actions."},
+            "params": {
+                "type": "object",
+                "description": "As the action's schema says; texts may hold @variables.",
+            },
+            "on_error": {"type": "string", "enum": list(ON_ERROR), "default": "fail"},
+        },
+    },
+}
+_RESTRICTIONS = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        name: {
+            "type": "integer" if name in validation.NEVER_UNLIMITED else ["integer", "null"],
+            "minimum": 1,
+            "maximum": most,
+            "default": DEFAULT_RESTRICTIONS[name],
+        }
+        for name, most in validation.CAPS.items()
+    },
+}
+
+
+@extend_schema_field(_STEPS)
+class StepsField(serializers.JSONField):
+    """The steps in their order."""
+
+
+@extend_schema_field(_RESTRICTIONS)
+class RestrictionsField(serializers.JSONField):
+    """Limits; null is unlimited."""
+
+    def to_representation(self, value: Any) -> Any:
+        return {**DEFAULT_RESTRICTIONS, **value}
+
+
+class AgentSerializer(serializers.ModelSerializer[Agent]):
+    """Shape only: what is allowed is decided by `agents.blueprint`, for REST and admin alike."""
+
+    status = serializers.ChoiceField(
+        choices=AgentStatus.choices,
+        read_only=True,
+        help_text="Changed by activate, pause and archive.",
+    )
+    model = serializers.CharField(
+        max_length=200,
+        required=False,
+        allow_blank=True,
+        help_text="Kept, and not used by agents that run steps.",
+    )
+    steps = StepsField(required=False)
+    tools = serializers.ListField(
+        child=serializers.CharField(max_length=200),
+        required=False,
+        help_text="Kept, and not used by agents that run steps.",
+    )
+    restrictions = RestrictionsField(required=False)
+
+    class Meta:
+        model = Agent
+        fields = (
+            "id", "name", "description", "status", "instructions", "model", "steps", "tools", "restrictions",
+            "version", "created_at", "updated_at",
+        )  # fmt: skip
+        read_only_fields = ("version",)
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        if not isinstance(data, Mapping):
+            raise serializers.ValidationError("Give an object.")
+        return {name: data[name] for name in blueprint.FIELDS if name in data}
+
+
+class ActionSerializer(serializers.Serializer[Any]):
+    """What an agent can do, with the JSON Schema of its params."""
+
+    name = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]  # the wire's name
+    description = serializers.CharField()
+    icon = serializers.CharField()
+    effect = serializers.ChoiceField(choices=[effect.value for effect in Effect])
+    schema = serializers.DictField()
+    output_sample = serializers.DictField()

@@ -1,0 +1,66 @@
+"""REST of agents, and of what they can do. Switching them on and running them is in `executions.views.agent_runs`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from agents import actions, blueprint
+from agents.models import Agent, AgentStatus
+from agents.serializers import ActionSerializer, AgentSerializer
+from config.lib.rest import CommaSeparated, Conflict, Filter, Invalid, Page
+from crm.rest import WorkspaceView, WorkspaceViewSet
+
+
+class AgentViewSet(WorkspaceViewSet):
+    """The agents of the workspace. Deleting one keeps the history of its runs."""
+
+    queryset = Agent.objects.all()
+    serializer_class = AgentSerializer
+    sort_fields = ("name", "status", "created_at", "updated_at")
+    search_fields = ("name", "description")
+    filters = {
+        "status": Filter(
+            "status__in",
+            CommaSeparated(serializers.ChoiceField(choices=AgentStatus.choices)),
+            description=f"One or more of {', '.join(AgentStatus.values)}, with commas between.",
+        ),
+        "name": Filter("name__iexact"),
+    }
+
+    def perform_create(self, serializer: Any) -> Agent:
+        agent = Agent(workspace=self.workspace, created_by_id=self.request.user.pk)
+        return _store(agent, serializer.validated_data)
+
+    def perform_update(self, serializer: Any) -> Agent:
+        return _store(serializer.instance, serializer.validated_data)
+
+
+def _store(agent: Agent, fields: dict[str, Any]) -> Agent:
+    try:
+        return blueprint.store(agent, fields)
+    except blueprint.NameTaken as error:
+        raise Conflict(_first(error), code="name_taken", details=error.problems) from None
+    except blueprint.InvalidAgent as error:
+        raise Invalid(_first(error), code="invalid_agent", details=error.problems) from None
+
+
+def _first(error: blueprint.InvalidAgent) -> str:
+    path, messages = next(iter(error.problems.items()))
+    return f"{path}: {messages[0]}"
+
+
+class ActionList(WorkspaceView):
+    """What an agent can do: each action with a form's worth of JSON Schema."""
+
+    @extend_schema(responses=ActionSerializer(many=True), operation_id="actions_list")
+    def get(self, request: Request) -> Response:
+        page = Page()
+        rows = page.paginate_queryset(
+            [actions.registry.get(name) for name in actions.registry], request, self
+        )
+        return page.get_paginated_response(ActionSerializer(rows, many=True).data)
