@@ -1,7 +1,8 @@
 """Every setting of Triggerfish, each from the environment; docs/settings.md lists them for people who host it.
 
-Importing this never fails: where `DATABASE_URL` is not set, the addresses that `make run` wrote to `var/run.env` are used,
-so that any `manage.py` command typed beside a running system finds its servers.
+Importing this never fails: where `DATABASE_URL` is not set, the addresses that `make run` wrote to
+`var/run.env` are used, so that any `manage.py` command typed beside a running system finds its
+servers.
 """
 
 from __future__ import annotations
@@ -167,6 +168,8 @@ LEASE_SECONDS = env.int(
 DISPATCH_BATCH = env.int("DISPATCH_BATCH", 200)
 EMIT_PER_MINUTE = env.int("EMIT_PER_MINUTE", 600)  # POST /triggers/emit, per user and per token
 FORM_PER_MINUTE = env.int("FORM_PER_MINUTE", 30)  # public form submissions, per address
+FORM_TOTAL_PER_MINUTE = env.int("FORM_TOTAL_PER_MINUTE", 600)  # the same, per form, from all addresses
+FORM_MIN_SECONDS = env.float("FORM_MIN_SECONDS", 1.0)  # a form answered faster than this is taken for spam
 OUTBOUND_ALLOW = env.list(
     "OUTBOUND_ALLOW", default=[]
 )  # hosts or networks that agents may reach though they are private
@@ -247,6 +250,11 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
     "SCHEMA_PATH_PREFIX": r"/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "ExecutionStatus": "executions.models.Status",
+        "TriggerStatus": "triggers.models.TriggerStatus",
+        "AgentStatus": "agents.models.AgentStatus",
+    },
 }
 
 LOGGING = {
@@ -278,13 +286,24 @@ UNFOLD = {
     "BORDER_RADIUS": "6px",
     "STYLES": [lambda request: static("admin/pages.css")],
     "SCRIPTS": [lambda request: static("admin/admin_actions.js")],
-    "SIDEBAR": {"show_search": False, "show_all_applications": False, "navigation": "config.lib.admin_site.navigation"},
+    "SIDEBAR": {
+        "show_search": False,
+        "show_all_applications": False,
+        "navigation": "config.lib.admin_site.navigation",
+    },
     "COLORS": {
         "primary": {
-            "50": "oklch(97.5% .013 195)", "100": "oklch(94.5% .03 195)", "200": "oklch(89.5% .06 195)",
-            "300": "oklch(82% .09 196)", "400": "oklch(72% .11 200)", "500": "oklch(62% .11 205)",
-            "600": "oklch(53% .1 208)", "700": "oklch(45.5% .085 210)", "800": "oklch(39.5% .07 212)",
-            "900": "oklch(34.5% .06 214)", "950": "oklch(25% .05 216)",
+            "50": "oklch(97.5% .013 195)",
+            "100": "oklch(94.5% .03 195)",
+            "200": "oklch(89.5% .06 195)",
+            "300": "oklch(82% .09 196)",
+            "400": "oklch(72% .11 200)",
+            "500": "oklch(62% .11 205)",
+            "600": "oklch(53% .1 208)",
+            "700": "oklch(45.5% .085 210)",
+            "800": "oklch(39.5% .07 212)",
+            "900": "oklch(34.5% .06 214)",
+            "950": "oklch(25% .05 216)",
         },
     },
 }

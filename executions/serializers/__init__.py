@@ -1,0 +1,1 @@
+"""The shapes in which triggers, executions, events and the trail are answered."""

@@ -1,0 +1,107 @@
+"""Executions and events as they are answered, with what looks like a secret taken out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from config.lib import secrets
+from executions.models import Execution, Step
+from triggers.models import Event
+
+
+class Readable(serializers.JSONField):
+    """JSON for people's eyes: values whose name says that they are secret read `[redacted]`."""
+
+    def __init__(self) -> None:
+        super().__init__(read_only=True)
+
+    def to_representation(self, value: Any) -> Any:
+        return secrets.redact(value)
+
+
+class ExecutionSerializer(serializers.ModelSerializer[Execution]):
+    trigger_id = serializers.UUIDField(read_only=True, allow_null=True)
+    agent_id = serializers.UUIDField(read_only=True, allow_null=True)
+    event_id = serializers.UUIDField(read_only=True)
+    duration_ms = serializers.IntegerField(read_only=True, allow_null=True)
+    execution_time_ms = serializers.IntegerField(
+        source="duration_ms", read_only=True, allow_null=True
+    )
+    inputs = Readable()
+    output = Readable()
+
+    class Meta:
+        model = Execution
+        fields = (
+            *("id", "is_test", "trigger_id", "trigger_name", "trigger_type", "agent_id"),
+            *("agent_name", "event_id", "status", "reason", "attempt", "created_at", "run_at"),
+            *("started_at", "finished_at", "duration_ms", "execution_time_ms", "error_message"),
+            *("inputs", "output", "usage", "correlation_id", "replay_of"),
+        )
+        read_only_fields = fields
+
+
+class StepSerializer(serializers.ModelSerializer[Step]):
+    request = Readable()
+    response = Readable()
+    duration_ms = serializers.IntegerField(read_only=True, allow_null=True)
+
+    class Meta:
+        model = Step
+        fields = (
+            *("number", "kind", "effect", "state", "attempt", "request", "response"),
+            *("error_message", "started_at", "finished_at", "duration_ms"),
+        )
+        read_only_fields = fields
+
+
+class EventSerializer(serializers.ModelSerializer[Event]):
+    """Without its payload, which may be large; the event's own address has it."""
+
+    status = serializers.CharField(source="state", read_only=True)
+
+    class Meta:
+        model = Event
+        fields = (
+            *("id", "type", "topic", "source", "subject", "actor", "verified", "status"),
+            *("executions_count", "depth", "root_id", "parent_execution_id", "correlation_id"),
+            *("occurred_at", "recorded_at", "error"),
+        )
+        read_only_fields = fields
+
+
+class EventWithPayload(EventSerializer):
+    payload = Readable()
+
+    class Meta(EventSerializer.Meta):
+        fields = (*EventSerializer.Meta.fields, "payload")
+        read_only_fields = fields
+
+
+class EventDetail(EventWithPayload):
+    """With the executions that answered for it: who listened, who ran, who did not, and why not."""
+
+    executions = ExecutionSerializer(many=True, read_only=True)
+
+    class Meta(EventWithPayload.Meta):
+        fields = (*EventWithPayload.Meta.fields, "executions")
+        read_only_fields = fields
+
+
+class ExecutionDetail(ExecutionSerializer):
+    """Why it ran, and what it did."""
+
+    trace = Readable()
+    error = Readable()
+    steps = StepSerializer(many=True, read_only=True)
+    event = EventWithPayload(read_only=True)
+
+    class Meta(ExecutionSerializer.Meta):
+        fields = (
+            *ExecutionSerializer.Meta.fields,
+            *("trace", "steps", "event", "error", "agent_version", "losses", "worker"),
+            *("cancel_requested", "deadline_at"),
+        )
+        read_only_fields = fields

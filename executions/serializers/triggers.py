@@ -1,0 +1,143 @@
+"""A trigger as it is answered: its configuration, and the figures that its gate keeps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from triggers.models import Trigger, TriggerStatus
+
+FIGURES = (
+    "consecutive_failures",
+    "last_execution_at",
+    "total_executions",
+    "successful_executions",
+    "failed_executions",
+)
+
+
+class Figure(serializers.IntegerField):
+    """A number of the trigger's gate; nothing has happened yet where there is no gate."""
+
+    def __init__(self) -> None:
+        super().__init__(read_only=True)
+
+    def get_attribute(self, instance: Trigger) -> Any:
+        return getattr(getattr(instance, "gate", None), str(self.field_name), 0)
+
+
+class TriggerSerializer(serializers.Serializer[Trigger]):
+    """Shape only: what is allowed is decided by `triggers.blueprint`, for REST and admin alike."""
+
+    id = serializers.UUIDField(read_only=True)
+    name = serializers.CharField(max_length=255)
+    description = serializers.CharField(required=False, max_length=5000)
+    agent_id = serializers.UUIDField()
+    pipeline_id = serializers.UUIDField(
+        source="agent_id", required=False, help_text="Alias of agent_id."
+    )
+    agent_name = serializers.CharField(source="agent.name", read_only=True)
+    trigger_type = serializers.CharField(help_text="event, custom or manual.")
+    config = serializers.DictField(required=False)
+    conditions = serializers.JSONField(
+        required=False, help_text="A flat list of rules, or a tree; answered as a tree."
+    )
+    input_mapping = serializers.DictField(required=False)
+    default_inputs = serializers.DictField(required=False)
+    task_parameters = serializers.DictField(
+        source="default_inputs", required=False, help_text="Alias of default_inputs."
+    )
+    enabled = serializers.BooleanField(required=False)
+    is_active = serializers.BooleanField(
+        source="enabled", required=False, help_text="Alias of enabled."
+    )
+    status = serializers.ChoiceField(choices=TriggerStatus.choices, read_only=True)
+    last_error = serializers.CharField(read_only=True)
+    max_concurrent = serializers.IntegerField(required=False, allow_null=True, min_value=1)
+    cooldown_seconds = serializers.IntegerField(required=False, min_value=0)
+    ignore_cooldown = serializers.BooleanField(required=False)
+    allow_reentry = serializers.BooleanField(required=False)
+    max_age_seconds = serializers.IntegerField(required=False, allow_null=True, min_value=1)
+    max_executions_per_hour = serializers.IntegerField(required=False, allow_null=True, min_value=1)
+    failure_threshold = serializers.IntegerField(required=False, min_value=1)
+    consecutive_failures = Figure()
+    last_execution_at = serializers.DateTimeField(
+        source="gate.last_execution_at", read_only=True, allow_null=True
+    )
+    next_run_time = serializers.SerializerMethodField(
+        help_text="Of schedules; null for the other types."
+    )
+    webhook_url = serializers.SerializerMethodField(
+        help_text="Of webhooks; null for the other types."
+    )
+    total_executions = Figure()
+    successful_executions = Figure()
+    failed_executions = Figure()
+    is_builtin = serializers.BooleanField(read_only=True)
+    created_at = serializers.DateTimeField(read_only=True)
+    updated_at = serializers.DateTimeField(read_only=True)
+    created_by = serializers.IntegerField(source="created_by_id", read_only=True, allow_null=True)
+
+    def to_internal_value(self, data: Any) -> Any:
+        """The body as it came: `triggers.blueprint` names what is wrong, aliases and all."""
+        return dict(data)
+
+    def get_next_run_time(self, trigger: Trigger) -> str | None:
+        return None
+
+    def get_webhook_url(self, trigger: Trigger) -> str | None:
+        return None
+
+
+class StoredTrigger(TriggerSerializer):
+    """The answer to a change: what is allowed and yet probably not meant stands in `warnings`."""
+
+    warnings = serializers.ListField(child=serializers.CharField(), read_only=True)
+
+
+class Payload(serializers.Serializer[dict[str, Any]]):
+    """`event`: the payload to try with; by default a sample of the trigger's type."""
+
+    event = serializers.DictField(required=False)
+
+
+class DryRun(serializers.Serializer[dict[str, Any]]):
+    would_run = serializers.BooleanField()
+    reason = serializers.CharField(allow_blank=True)
+    note = serializers.CharField(allow_blank=True)
+    trace = serializers.ListField(child=serializers.DictField())
+    inputs = serializers.DictField()
+
+
+class Started(serializers.Serializer[dict[str, Any]]):
+    execution_id = serializers.UUIDField()
+
+
+class Check(serializers.Serializer[dict[str, Any]]):
+    check = serializers.CharField()
+    ok = serializers.BooleanField()
+    message = serializers.CharField()
+
+
+class TriggerState(serializers.Serializer[dict[str, Any]]):
+    """Whether an event would run the agent now, and all that speaks against it."""
+
+    trigger_id = serializers.UUIDField()
+    enabled = serializers.BooleanField()
+    is_active = serializers.BooleanField()
+    status = serializers.ChoiceField(choices=TriggerStatus.choices)
+    last_error = serializers.CharField(allow_blank=True)
+    is_ready = serializers.BooleanField()
+    in_cooldown = serializers.BooleanField()
+    cooldown_until = serializers.DateTimeField(allow_null=True)
+    last_execution = serializers.DateTimeField(allow_null=True)
+    next_run_time = serializers.DateTimeField(allow_null=True)
+    agent_status = serializers.CharField()
+    queued_executions = serializers.IntegerField()
+    running_executions = serializers.IntegerField()
+    total_executions = serializers.IntegerField()
+    successful_executions = serializers.IntegerField()
+    failed_executions = serializers.IntegerField()
+    consecutive_failures = serializers.IntegerField()
+    diagnosis = Check(many=True)

@@ -1,0 +1,95 @@
+"""The ledger over REST: what ran, what waits, what was skipped and why."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.db import transaction
+from django.db.models import F, QuerySet
+from django.shortcuts import get_object_or_404
+from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from config.lib import actors
+from config.lib.rest import Conflict
+from crm.rest import WorkspaceRows
+from executions import launch, replay
+from executions.models import Execution
+from executions.serializers.ledger import ExecutionDetail, ExecutionSerializer
+from executions.serializers.triggers import Started
+from executions.views.filters import execution_filters
+from triggers.models import Trigger
+
+SORTS = {
+    "created_at": "id",  # ids of version 7 follow the time, and have an index
+    "started_at": "started_at",
+    "finished_at": "finished_at",
+    "duration_ms": "duration",
+    "status": "status",
+    "trigger_name": "trigger_name",
+}
+
+
+class ExecutionRows(WorkspaceRows):
+    """Lists of executions, without the trace, which one execution's own address has."""
+
+    queryset = Execution.objects.annotate(duration=F("finished_at") - F("started_at")).defer(
+        "trace"
+    )
+    serializer_class = ExecutionSerializer
+    filters = execution_filters()
+    sort_fields = SORTS
+    sort_default = "-id"
+
+
+@extend_schema_view(retrieve=extend_schema(responses=ExecutionDetail))
+class ExecutionView(ExecutionRows):
+    scopes: ClassVar[dict[str, str]] = {"cancel": "run", "replay": "replay"}
+
+    def get_queryset(self) -> QuerySet[Any]:
+        queryset = super().get_queryset()
+        if self.action != "retrieve":
+            return queryset
+        return queryset.defer(None).select_related("event").prefetch_related("steps")
+
+    def get_serializer_class(self) -> Any:
+        return ExecutionDetail if self.action == "retrieve" else ExecutionSerializer
+
+    @extend_schema(request=None, responses=ExecutionSerializer)
+    @action(detail=True, methods=["post"])
+    def cancel(self, request: Request, **_: Any) -> Response:
+        """Cancels what waits at once; a running one stops within a second or two."""
+        execution = self.get_object()
+        with transaction.atomic():
+            if not launch.cancel(execution):
+                raise Conflict("This execution has ended already.", code="already_finished")
+            self.record("cancel", execution)
+        return Response(self.represent(self.get_object()))
+
+    @extend_schema(request=None, responses={202: Started})
+    @action(detail=True, methods=["post"])
+    def replay(self, request: Request, **_: Any) -> Response:
+        """Runs the same event again at the same trigger, as a new execution."""
+        execution = self.get_object()
+        try:
+            with transaction.atomic():
+                again = replay.replay(execution, actor=actors.current() or "system")
+                self.record("replay", execution, after={"execution_id": str(again.pk)})
+        except replay.CannotReplay as error:
+            raise Conflict(str(error), code="cannot_replay") from None
+        return Response({"execution_id": again.pk}, status=202)
+
+
+@extend_schema_view(list=extend_schema(operation_id="trigger_executions_list"))
+class ExecutionsOfTrigger(ExecutionRows):
+    """What one trigger has made of its events."""
+
+    def get_queryset(self) -> QuerySet[Any]:
+        queryset = super().get_queryset()
+        if getattr(self, "swagger_fake_view", False):
+            return queryset
+        mine = Trigger.objects.filter(workspace=self.workspace)
+        trigger = get_object_or_404(mine, pk=self.kwargs["trigger_id"])
+        return queryset.filter(trigger=trigger)

@@ -1,0 +1,218 @@
+"""Triggers over REST. They live here, above their app, because each answer has the figures that executions keep."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from django.db import transaction
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from config.lib import actors
+from config.lib.rest import Conflict, Filter, Invalid
+from crm.rest import UUID_REGEX, WorkspaceViewSet
+from executions import diagnosis, launch
+from executions.serializers.triggers import (
+    FIGURES,
+    DryRun,
+    Payload,
+    Started,
+    StoredTrigger,
+    TriggerSerializer,
+    TriggerState,
+)
+from executions.views.filters import Word
+from triggers import blueprint, failures, sources
+from triggers.event_types import InvalidPayload
+from triggers.models import Trigger, TriggerStatus
+
+
+def _with_builtin(queryset: QuerySet[Any], wanted: bool) -> QuerySet[Any]:
+    return queryset if wanted else queryset.filter(is_builtin=False)
+
+
+def _enabled(queryset: QuerySet[Any], wanted: bool) -> QuerySet[Any]:
+    return queryset.filter(status=TriggerStatus.ACTIVE) if wanted else queryset
+
+
+_AGENT = Filter("agent_id", serializers.UUIDField())
+
+
+@extend_schema_view(
+    create=extend_schema(request=TriggerSerializer, responses={201: StoredTrigger}),
+    update=extend_schema(request=TriggerSerializer, responses=StoredTrigger),
+    partial_update=extend_schema(request=TriggerSerializer, responses=StoredTrigger),
+)
+class TriggerView(WorkspaceViewSet):
+    """The triggers of the workspace; the built-in ones for running by hand are listed only where asked for."""
+
+    queryset = Trigger.objects.select_related("agent", "gate", "workspace")
+    serializer_class = TriggerSerializer
+    put_is_partial = True
+    etag_ignores = (*FIGURES, "updated_at")
+    scopes: ClassVar[dict[str, str]] = {"test": "run", "dry_run": "read"}
+    filters = {
+        "agent_id": _AGENT,
+        "pipeline_id": _AGENT,
+        "trigger_type": Filter(apply=lambda rows, name: rows.filter(trigger_type=name.lower())),
+        "status": Filter("status", Word(list(TriggerStatus.values))),
+        "enabled_only": Filter(field=serializers.BooleanField(), apply=_enabled),
+        "include_builtin": Filter(field=serializers.BooleanField(), apply=_with_builtin),
+    }
+    search_fields = ("name", "description")
+    sort_fields = {
+        **{name: name for name in ("name", "created_at", "updated_at", "status", "trigger_type")},
+        "last_execution_at": "gate__last_execution_at",
+    }
+    sort_default = "name"
+
+    def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if not self.request.query_params.get("include_builtin"):
+            queryset = _with_builtin(queryset, False)
+        return super().filter_queryset(queryset)
+
+    def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return self._with_warnings(super().create(request, *args, **kwargs))
+
+    def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return self._with_warnings(super().update(request, *args, **kwargs))
+
+    def _with_warnings(self, response: Response) -> Response:
+        response.data["warnings"] = self.warnings
+        return response
+
+    def perform_create(self, serializer: Any) -> Trigger:
+        trigger = Trigger(workspace=self.workspace, created_by_id=self.request.user.pk)
+        self._store(trigger, serializer.validated_data)
+        return trigger
+
+    def perform_update(self, serializer: Any) -> Trigger:
+        trigger: Trigger = serializer.instance
+        self._refuse_builtin(trigger)
+        was_enabled = trigger.enabled
+        self._store(trigger, serializer.validated_data)
+        if trigger.enabled and not was_enabled:
+            launch.resume(trigger)
+        return trigger
+
+    def _store(self, trigger: Trigger, fields: dict[str, Any]) -> None:
+        try:
+            self.warnings = blueprint.store(trigger, fields)
+        except blueprint.InvalidTrigger as error:
+            raise failures.of_trigger(error) from None
+
+    def perform_destroy(self, row: Trigger) -> None:
+        self._refuse_builtin(row)
+        row.delete()
+
+    def _refuse_builtin(self, trigger: Trigger) -> None:
+        if trigger.is_builtin:
+            raise Conflict(
+                "Every agent keeps its built-in trigger as it is.", code="builtin_trigger"
+            )
+
+    # --- lists by another path
+
+    @extend_schema(responses=TriggerSerializer(many=True))
+    @action(detail=False, url_path=f"agent/(?P<agent_id>{UUID_REGEX})")
+    def of_agent(self, request: Request, agent_id: str) -> Response:
+        return self._narrowed(agent_id=_AGENT.field.run_validation(agent_id))
+
+    @extend_schema(responses=TriggerSerializer(many=True))
+    @action(detail=False, url_path=f"pipeline/(?P<agent_id>{UUID_REGEX})")
+    def of_pipeline(self, request: Request, agent_id: str) -> Response:
+        """The same as of an agent."""
+        return self._narrowed(agent_id=_AGENT.field.run_validation(agent_id))
+
+    @extend_schema(responses=TriggerSerializer(many=True))
+    @action(detail=False, url_path="type/(?P<trigger_type>[a-z_A-Z]{1,50})")
+    def of_type(self, request: Request, trigger_type: str) -> Response:
+        return self._narrowed(trigger_type=trigger_type.lower())
+
+    def _narrowed(self, **where: Any) -> Response:
+        rows = self.paginate_queryset(self.filter_queryset(self.get_queryset().filter(**where)))
+        return self.get_paginated_response(self.get_serializer(rows, many=True).data)
+
+    # --- on and off
+
+    @extend_schema(request=None)
+    @action(detail=True, methods=["post"])
+    def enable(self, request: Request, **_: Any) -> Response:
+        """Listens again; an error is forgotten."""
+        return self._switch(launch.resume, "enable")
+
+    @extend_schema(request=None)
+    @action(detail=True, methods=["post"])
+    def resume(self, request: Request, **_: Any) -> Response:
+        """The same as enable."""
+        return self._switch(launch.resume, "enable")
+
+    @extend_schema(request=None)
+    @action(detail=True, methods=["post"])
+    def disable(self, request: Request, **_: Any) -> Response:
+        """Stops listening and keeps its configuration; its events are written down as skipped."""
+        return self._switch(launch.disable, "disable")
+
+    @extend_schema(request=None)
+    @action(detail=True, methods=["post"])
+    def pause(self, request: Request, **_: Any) -> Response:
+        """The same as disable."""
+        return self._switch(launch.disable, "disable")
+
+    def _switch(self, switch: Callable[[Trigger], None], verb: str) -> Response:
+        with transaction.atomic():
+            trigger = self.locked_object()
+            self._refuse_builtin(trigger)
+            before = trigger.status
+            switch(trigger)
+            self.record(verb, trigger, before={"status": before}, after={"status": trigger.status})
+        return self.answer(self.represent(self.get_object()))
+
+    # --- trying it
+
+    @extend_schema(request=Payload, responses={202: Started})
+    @action(detail=True, methods=["post"])
+    def test(self, request: Request, **_: Any) -> Response:
+        """Runs once with the body's `event`, or a sample of the trigger's type; marked as a test."""
+        trigger = self.get_object()
+        payload = self._payload(trigger)
+        try:
+            with transaction.atomic():
+                execution = launch.run_now(
+                    trigger.agent,
+                    inputs={},
+                    actor=actors.current() or "system",
+                    is_test=True,
+                    trigger=trigger,
+                    event_payload=payload,
+                )
+                self.record("test", trigger, after={"execution_id": str(execution.pk)})
+        except InvalidPayload as error:
+            raise failures.of_payload(error, field="event") from None
+        return Response({"execution_id": execution.pk}, status=202)
+
+    @extend_schema(request=Payload, responses=DryRun)
+    @action(detail=True, methods=["post"], url_path="dry-run")
+    def dry_run(self, request: Request, **_: Any) -> Response:
+        """Judges the body's `event`, or a sample, as it would be judged now; runs nothing and writes nothing."""
+        trigger = self.get_object()
+        return Response(launch.dry_run(trigger, payload=self._payload(trigger)))
+
+    def _payload(self, trigger: Trigger) -> dict[str, Any] | None:
+        given = self.request.data.get("event")
+        if given is None:
+            return None
+        if not isinstance(given, dict):
+            raise Invalid("event: Give an object.", details={"event": ["Give an object."]})
+        return sources.find(trigger.trigger_type).payload_of(trigger.config, given)
+
+    @extend_schema(responses=TriggerState)
+    @action(detail=True)
+    def status(self, request: Request, **_: Any) -> Response:
+        """Would an event run its agent now, and if not, why not."""
+        return Response(diagnosis.diagnose(self.get_object()))

@@ -1,0 +1,48 @@
+"""Numbers and health."""
+
+from __future__ import annotations
+
+import pytest
+from rest_framework.test import APIClient
+
+from crm.models import Workspace
+from executions import readiness
+from executions.models import Status
+from tests.executions.views.conftest import MakeExecution, MakeTrigger
+from triggers.models import Event, Trigger, TriggerStatus
+
+
+def test_stats_count_what_can_be_seen(
+    api: APIClient, foreign_api: APIClient, make_trigger: MakeTrigger, make_execution: MakeExecution
+) -> None:
+    make_trigger("Paused", enabled=False)
+    make_trigger("Broken", trigger_type="event", config={"event_type": "x"})
+    Trigger.objects.filter(name="Broken").update(status=TriggerStatus.ERROR)
+    for status in (Status.COMPLETED, Status.COMPLETED, Status.FAILED, Status.TIMED_OUT):
+        make_execution(status=status)
+    assert api.get("/api/v1/triggers/stats").json() == {
+        "total_triggers": 3,
+        "active_triggers": 1,
+        "paused_triggers": 1,
+        "error_triggers": 1,
+        "triggers_by_type": {"custom": 2, "event": 1},
+        "total_events_24h": 1,
+        "successful_events_24h": 1,
+        "failed_events_24h": 1,
+    }
+    assert foreign_api.get("/api/v1/triggers/stats").json()["total_events_24h"] == 0
+
+
+def test_health(api: APIClient, acme: Workspace, event: Event) -> None:
+    readiness.tick_seen()
+    told = api.get("/api/v1/triggers/health").json()
+    assert told["status"] == "healthy"
+    assert told["checks"] == {"database": True, "broker": True, "workers": True}
+    assert told["waiting_events"] == 1
+    assert told["oldest_waiting_seconds"] >= 0
+
+
+def test_health_says_what_is_away(api: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readiness, "workers_are_about", lambda: False)
+    told = api.get("/api/v1/triggers/health").json()
+    assert (told["status"], told["checks"]["workers"]) == ("degraded", False)
