@@ -165,7 +165,9 @@ async def test_no_answer_in_time(server: HTTPServer, repeatable: bool) -> None:
 
 async def test_a_port_where_nobody_listens_may_be_tried_again(settings: Any) -> None:
     settings.OUTBOUND_ALLOW = ["127.0.0.1"]
-    with pytest.raises(ActionFailed, match=r"No connection to http://127\.0\.0\.1:9/hook") as failed:
+    with pytest.raises(
+        ActionFailed, match=r"No connection to http://127\.0\.0\.1:9/hook"
+    ) as failed:
         await http.request("POST", url="http://127.0.0.1:9/hook?token=secret")
     assert failed.value.retryable
     assert "secret" not in str(failed.value)
