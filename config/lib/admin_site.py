@@ -14,25 +14,25 @@ from unfold.sites import UnfoldAdminSite
 
 MENU = {
     "CRM": [
-        ("crm.contact", "person"),
-        ("crm.opportunity", "handshake"),
-        ("crm.form", "dynamic_form"),
-        ("crm.formsubmission", "inbox"),
-        ("crm.task", "task_alt"),
-        ("crm.note", "sticky_note_2"),
+        ("crm.contact", "Contacts", "person"),
+        ("crm.opportunity", "Deals", "handshake"),
+        ("crm.form", "Forms", "dynamic_form"),
+        ("crm.formsubmission", "Submissions", "inbox"),
+        ("crm.task", "Tasks", "task_alt"),
+        ("crm.note", "Notes", "sticky_note_2"),
     ],
-    "Automation": [("agents.agent", "smart_toy"), ("triggers.trigger", "bolt")],
+    "Automation": [("agents.agent", "Agents", "smart_toy"), ("triggers.trigger", "Triggers", "bolt")],
     "Operations": [
-        ("executions.execution", "play_circle"),
-        ("triggers.event", "sensors"),
-        ("executions.alert", "notifications"),
-        ("executions.auditentry", "history"),
+        ("executions.execution", "Executions", "play_circle"),
+        ("triggers.event", "Events", "sensors"),
+        ("executions.alert", "Alerts", "notifications"),
+        ("executions.auditentry", "Audit trail", "history"),
     ],
     "Workspace": [
-        ("crm.workspace", "domain"),
-        ("crm.membership", "group"),
-        ("crm.apitoken", "key"),
-        ("auth.user", "manage_accounts"),
+        ("crm.workspace", "Workspaces", "domain"),
+        ("crm.membership", "Members", "group"),
+        ("crm.apitoken", "API tokens", "key"),
+        ("auth.user", "Users", "manage_accounts"),
     ],
 }
 
@@ -76,12 +76,12 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     home = {"title": "Dashboard", "icon": "monitoring", "link": "/", "active": False}
     groups = [{"title": "", "items": [home]}]
     for title, entries in MENU.items():
-        items = [item for label, icon in entries if (item := _entry(request, label, icon))]
+        items = [item for label, said, icon in entries if (item := _entry(request, label, said, icon))]
         groups.append({"title": title, "separator": True, "collapsible": False, "items": items})
     return [group for group in groups if group["items"]]
 
 
-def _entry(request: HttpRequest, label: str, icon: str) -> dict[str, Any] | None:
+def _entry(request: HttpRequest, label: str, said: str, icon: str) -> dict[str, Any] | None:
     model = installed.get_model(label)
     registered = admin.site._registry.get(model)
     if registered is None or not registered.has_module_permission(request):
@@ -90,4 +90,4 @@ def _entry(request: HttpRequest, label: str, icon: str) -> dict[str, Any] | None
         link = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
     except NoReverseMatch:
         return None
-    return {"title": str(model._meta.verbose_name_plural).capitalize(), "icon": icon, "link": link}
+    return {"title": said, "icon": icon, "link": link}

@@ -10,7 +10,6 @@ from crm.admin import (
     opportunity,
     task,
     user,
-    workspace,
 )
 
 __all__ = [
@@ -23,5 +22,4 @@ __all__ = [
     "opportunity",
     "task",
     "user",
-    "workspace",
 ]

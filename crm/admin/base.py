@@ -7,7 +7,8 @@ lists, not by its address, not as a choice in a form.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from django.contrib import messages
@@ -18,6 +19,7 @@ from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from unfold.admin import ModelAdmin
+from unfold.widgets import UnfoldAdminExpandableTextareaWidget
 
 from crm.admin import roles
 from crm.admin.actions import ActionsMixin
@@ -39,7 +41,7 @@ class WorkspaceModelAdmin(ActionsMixin, AuditedAdmin, ModelAdmin):
     list_filter_submit = False
     list_per_page = 50
     warn_unsaved_form = True
-    show_full_result_count = False
+    formfield_overrides = {models.TextField: {"widget": UnfoldAdminExpandableTextareaWidget}}
 
     # --- who may --------------------------------------------------------------------------------------------------
     def workspace_id_of(self, row: Any) -> uuid.UUID:
@@ -129,15 +131,27 @@ class WorkspaceModelAdmin(ActionsMixin, AuditedAdmin, ModelAdmin):
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: dict[str, Any] | None = None,
     ) -> Any:
+        return self._told(request, partial(super().changeform_view, request, object_id, form_url, extra_context))
+
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        return self._told(request, partial(super().delete_view, request, object_id, extra_context))
+
+    def _told(self, request: HttpRequest, act: Callable[[], HttpResponse]) -> HttpResponse:
+        """What a verb refuses while it is saving is a message, and nothing was saved: the views are one transaction each."""
         try:
-            return super().changeform_view(request, object_id, form_url, extra_context)
+            return act()
+        except ValidationError as refusal:
+            messages.error(request, f"Nothing was changed. {' '.join(refusal.messages)}")
         except IntegrityError:
-            messages.error(request, "Nothing was saved: somebody saved the same at the same moment. Please look and try again.")
-            return HttpResponseRedirect(request.get_full_path())
+            messages.error(request, "Nothing was changed: somebody saved the same at the same moment. Please look and try again.")
+        return HttpResponseRedirect(request.get_full_path())
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        with transaction.atomic():  # Django's own delete action writes the trail and the deletion one after the other
-            return super().changelist_view(request, extra_context)
+        def act() -> HttpResponse:
+            with transaction.atomic():  # Django's own delete action writes the trail and the deletion one after the other
+                return super(WorkspaceModelAdmin, self).changelist_view(request, extra_context)
+
+        return self._told(request, act)
 
     def response_action(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> HttpResponse | None:
         """Django asks the database for whatever ids were sent; one that is no id would be a 500."""

@@ -18,6 +18,7 @@ from django.utils.safestring import SafeString
 
 from config.lib import json
 from config.lib.problems import Problem
+from crm.admin.forms import placed
 
 
 class EditorWidget(forms.Widget):
@@ -95,9 +96,6 @@ class EditorField(forms.Field):
 
 def refuse(problems: Iterable[Problem]) -> None:
     """Raises one ValidationError that keeps each problem's path, where there are any."""
-    errors = [
-        ValidationError(str(problem).replace("%", "%%"), code="invalid", params={"path": problem.path})
-        for problem in problems
-    ]
+    errors = [placed(str(problem), problem.path) for problem in problems]
     if errors:
         raise ValidationError(errors)

@@ -16,6 +16,7 @@ from crm.models import FormSubmission, Role
 class FormSubmissionAdmin(WorkspaceModelAdmin):
     needs = {**READ_ONLY, "delete": Role.EDITOR}
     paginator = InfinitePaginator
+    show_full_result_count = False
     list_display = ["submitted_at", "form", "contact", "verdict"]
     list_select_related = ["form", "contact", "workspace"]
     list_filter = [("form", OwnRowsFilter), "is_spam", ("submitted_at", DateFieldListFilter)]

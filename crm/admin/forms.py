@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django import forms
@@ -26,6 +28,27 @@ class WorkspaceModelForm(forms.ModelForm[Any]):
     def _get_validation_exclusions(self) -> set[str]:
         """Django leaves out constraints that name a column which is not on the page; the workspace is never on it."""
         return super()._get_validation_exclusions() - {"workspace"}  # type: ignore[misc]  # not in the stubs
+
+
+def add_problems(form: forms.BaseForm, problems: Mapping[str, Sequence[str]], *, names: Mapping[str, str] | None = None) -> None:
+    """Tells each problem (`steps[0].params.to` -> messages) at its field, with the rest of the path for the editor.
+
+    `names`: the form's field where it is not the path's first part. What no field of the form is about is told above it.
+    """
+    for path, messages in problems.items():
+        root = re.split(r"[.\[]", path, maxsplit=1)[0]
+        field = (names or {}).get(root, root)
+        place = path[len(root) :].removeprefix(".")
+        for message in messages:
+            if field in form.fields:
+                form.add_error(field, placed(message, place))
+            else:
+                form.add_error(None, f"{path}: {message}" if path else message)
+
+
+def placed(message: str, path: str) -> forms.ValidationError:
+    """A ValidationError whose path the editor can follow. Django fills params into the message, hence the doubled %."""
+    return forms.ValidationError(message.replace("%", "%%"), code="invalid", params={"path": path})
 
 
 def _belongs(row: models.Model) -> bool:

@@ -43,6 +43,7 @@
     const rows = (Array.isArray(value) ? value : []).map((row) => (config.pairs ? {name: row[0], value: row[1]} : row));
     const told = () => commit(config.pairs ? rows.map((row) => [row.name, row.value]) : rows);
     let first = true;
+    if (columns.length === 1) body.classList.add("tf-single");
 
     function cell(row, column, index) {
       const label = `${column.label}, row ${index + 1}`;

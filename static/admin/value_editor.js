@@ -79,11 +79,16 @@
       const type = typeOf(value);
       const told = (fresh) => { value = fresh; change(fresh); };
       const kind = select(offered, type, (chosen) => { value = convert(value, chosen); change(value); draw(); }, {class: "tf-input tf-type", "aria-label": `Type of ${label}`});
-      box.replaceChildren(kind, INPUTS[type](value, told, label, depth));
+      box.replaceChildren(...(offered.length > 1 ? [kind] : []), INPUTS[type](value, told, label, depth));
     };
     draw();
     return box;
   }
 
   window.Triggerfish.value = editor;
+
+  // A whole field of one value. Config: {label, only: "group"}.
+  window.Triggerfish.editor("value", ({body, value, config, commit}) => {
+    body.append(editor({value, label: config.label, change: commit, types: config.only ? [config.only] : null}));
+  });
 })();

@@ -14,12 +14,14 @@ from unfold.widgets import UnfoldAdminSelect2Widget
 
 from config.lib import wake
 from config.lib.problems import Problem
+from crm import stages
 from crm.admin.actions import Done, ObjectAction, Refused
 from crm.admin.base import WorkspaceModelAdmin
 from crm.admin.forms import WorkspaceModelForm
 from crm.admin.rows import RecordsField
 from crm.models import Membership, Role, Workspace
 from crm.models.workspace import default_stages
+from executions import live
 
 
 class StagesField(RecordsField):
@@ -30,8 +32,12 @@ class StagesField(RecordsField):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.widget.config = {
-            "ordered": True, "add": "Add a stage", "empty": "Deals need at least one stage.",
-            "columns": [{"name": "name", "label": "Stage", "type": "text", "placeholder": "Qualified"}],
+            "ordered": True,
+            "add": "Add a stage",
+            "empty": "Deals need at least one stage.",
+            "columns": [
+                {"name": "name", "label": "Stage", "type": "text", "placeholder": "Qualified"}
+            ],
         }
 
     def show(self, value: Any) -> Any:
@@ -55,7 +61,8 @@ class StagesField(RecordsField):
 class WorkspaceForm(WorkspaceModelForm):
     stages = StagesField(label="Stages of deals", initial=default_stages)
     timezone = forms.ChoiceField(
-        widget=UnfoldAdminSelect2Widget, help_text="Days begin at midnight there: daily limits count by it.",
+        widget=UnfoldAdminSelect2Widget,
+        help_text="Days begin at midnight there: daily limits count by it.",
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -63,18 +70,27 @@ class WorkspaceForm(WorkspaceModelForm):
         if "timezone" in self.fields:
             names = sorted(name for name in available_timezones() if "/" in name or name == "UTC")
             current = [self.instance.timezone] if self.instance.timezone not in names else []
-            self.fields["timezone"].choices = [(name, name.replace("_", " ")) for name in [*current, *names]]  # type: ignore[attr-defined]
+            self.fields["timezone"].choices = [
+                (name, name.replace("_", " ")) for name in [*current, *names]
+            ]  # type: ignore[attr-defined]
 
     def clean_stages(self) -> list[str]:
         records = self.cleaned_data["stages"]
+        known = set() if self.instance._state.adding else set(self.instance.stages)
         self.renamed = {
-            record["was"]: record["name"] for record in records if isinstance(record["was"], str) and record["was"] != record["name"]
+            record["was"]: record["name"]
+            for record in records
+            if isinstance(record["was"], str)
+            and record["was"] in known
+            and record["was"] != record["name"]
         }
         return [record["name"] for record in records]
 
 
 def pause(request: HttpRequest, workspace: Workspace, cleaned: dict[str, Any]) -> Done:
-    return _switch(workspace, paused=True, said="Nothing starts any more. Events are still recorded.")
+    return _switch(
+        workspace, paused=True, said="Nothing starts any more. Events are still recorded."
+    )
 
 
 def resume(request: HttpRequest, workspace: Workspace, cleaned: dict[str, Any]) -> Done:
@@ -84,8 +100,14 @@ def resume(request: HttpRequest, workspace: Workspace, cleaned: dict[str, Any]) 
 def _switch(workspace: Workspace, *, paused: bool, said: str) -> Done:
     if not Workspace.objects.filter(pk=workspace.pk, paused=not paused).update(paused=paused):
         raise Refused("It was so already.")
-    wake.workers()
+    workspace.paused = paused
+    _tell(workspace)
     return Done(said)
+
+
+def _tell(workspace: Workspace) -> None:
+    live.push(workspace.pk, live.workspace_changed(workspace))
+    wake.workers()
 
 
 @admin.register(Workspace)
@@ -106,12 +128,22 @@ class WorkspaceAdmin(WorkspaceModelAdmin):
     ]
     object_actions = [
         ObjectAction(
-            "pause", "Pause everything", pause, role=Role.EDITOR, icon="pause_circle", variant=ActionVariant.DANGER,
+            "pause",
+            "Pause everything",
+            pause,
+            role=Role.EDITOR,
+            icon="pause_circle",
+            variant=ActionVariant.DANGER,
             shown=lambda workspace: not workspace.paused,
             ask="Nothing starts in this workspace until you resume it. Events are recorded, and runs that wait go on waiting.",
         ),
         ObjectAction(
-            "resume", "Resume everything", resume, role=Role.EDITOR, icon="play_circle", variant=ActionVariant.SUCCESS,
+            "resume",
+            "Resume everything",
+            resume,
+            role=Role.EDITOR,
+            icon="play_circle",
+            variant=ActionVariant.SUCCESS,
             shown=lambda workspace: workspace.paused,
         ),
     ]
@@ -124,6 +156,17 @@ class WorkspaceAdmin(WorkspaceModelAdmin):
         return bool(getattr(request.user, "is_superuser", False))
 
     def save_model(self, request: HttpRequest, obj: Workspace, form: Any, change: bool) -> None:
-        super().save_model(request, obj, form, change)
+        """Stages have a verb of their own: deals follow a renamed one."""
         if not change:
+            super().save_model(request, obj, form, change)
             Membership.objects.create(workspace=obj, user_id=request.user.pk, role=Role.OWNER)
+            return
+        wanted, obj.stages = (
+            obj.stages,
+            Workspace.objects.select_for_update(no_key=True).get(pk=obj.pk).stages,
+        )
+        super().save_model(request, obj, form, change)
+        if "stages" in form.changed_data:
+            stages.change(obj, stages=wanted, renames=form.renamed)
+        if "paused" in form.changed_data:
+            _tell(obj)

@@ -1,0 +1,12 @@
+"""The admin of everything that acts, and of what happened. Agents and triggers stand here too: their buttons call the engine."""
+
+from django.apps import apps
+from django.contrib import admin
+
+from executions.admin import agents, alerts, audit_trail, events, executions, triggers, workspace
+
+for _model in apps.get_app_config("django_celery_beat").get_models():
+    if admin.site.is_registered(_model):
+        admin.site.unregister(_model)  # the schedule is ours: `executions.beat` writes it
+
+__all__ = ["agents", "alerts", "audit_trail", "events", "executions", "triggers", "workspace"]

@@ -1,0 +1,141 @@
+"""Agents in the admin: what they do, step by step, their limits, and the buttons that start and stop them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest
+from django.template.loader import render_to_string
+from django.urls import reverse
+from unfold.decorators import display
+from unfold.enums import ActionVariant
+from unfold.widgets import UnfoldAdminTextInputWidget
+
+from agents import blueprint, validation
+from agents.models import Agent, AgentStatus, default_restrictions
+from crm.admin.actions import Done, ObjectAction, Refused
+from crm.admin.base import WorkspaceModelAdmin
+from crm.admin.forms import WorkspaceModelForm, add_problems
+from crm.admin.rows import PairsField
+from executions import launch
+from executions.admin import vocabulary
+from executions.admin.steps import LimitsField, StepsField
+from executions.admin.words import STATUS_OF_AGENT, agent_figures
+from executions.models import Status
+
+
+class AgentForm(WorkspaceModelForm):
+    """`agents.blueprint` checks and writes; the form only carries the values there and the problems back."""
+
+    name = forms.CharField(max_length=validation.MAX_NAME, widget=UnfoldAdminTextInputWidget)
+    steps = StepsField(required=False, label="Steps")
+    restrictions = LimitsField(required=False, label="Limits", initial=default_restrictions)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "steps" in self.fields:
+            self.fields["steps"].offer(self.workspace, self.instance)  # type: ignore[attr-defined]
+
+    def _post_clean(self) -> None:
+        """In place of Django's own checks, which would copy the values onto the row before they are judged."""
+        self.given = {name: self.cleaned_data[name] for name in blueprint.FIELDS if name in self.cleaned_data}
+        add_problems(self, validation.check(self.given, workspace=self.instance.workspace))
+        same = Agent.objects.filter(workspace=self.instance.workspace, name=str(self.given.get("name", "")).strip())
+        if same.exclude(pk=self.instance.pk).exists():
+            self.add_error("name", "An agent with this name exists already.")
+
+    def save(self, commit: bool = True) -> Agent:
+        return self.instance  # type: ignore[no-any-return]  # written by `save_model`
+
+    def save_m2m(self) -> None:
+        """There is nothing of the kind."""
+
+
+def activate(request: HttpRequest, agent: Agent, cleaned: dict[str, Any]) -> Done:
+    try:
+        launch.activate(agent)
+    except launch.CannotStart as error:
+        raise Refused(str(error)) from None
+    return Done(f"{agent} is live.")
+
+
+def pause(request: HttpRequest, agent: Agent, cleaned: dict[str, Any]) -> Done:
+    launch.pause(agent)
+    return Done(f"{agent} is paused. Its events are still recorded, and answered with skipped runs.")
+
+
+def archive(request: HttpRequest, agent: Agent, cleaned: dict[str, Any]) -> Done:
+    launch.archive(agent)
+    return Done(f"{agent} is archived.")
+
+
+def run_now(request: HttpRequest, agent: Agent, cleaned: dict[str, Any]) -> Done:
+    execution = launch.run_now(agent, inputs=cleaned.get("inputs") or {}, actor=f"user:{request.user.pk}")
+    said = "It was skipped: its page says why." if execution.status == Status.SKIPPED else "It runs: this page follows it."
+    return Done(said, after={"execution_id": str(execution.pk)}, url=reverse("admin:executions_execution_change", args=[execution.pk]))
+
+
+def inputs_form(agent: Agent) -> type[forms.Form]:
+    class InputsForm(forms.Form):
+        inputs = PairsField(
+            label="Inputs", add="Add an input", initial=dict.fromkeys(vocabulary.input_names(agent), ""),
+            help_text="The steps read them as @inputs.name. None are needed where the steps use none.",
+        )
+
+    return InputsForm
+
+
+@admin.register(Agent)
+class AgentAdmin(WorkspaceModelAdmin):
+    form = AgentForm
+    list_display = ["name", "status_badge", "step_count", "trigger_links", "updated_at"]
+    list_filter = ["status"]
+    search_fields = ["name", "description"]
+    readonly_fields = ["status_badge", "figures", "trigger_links", "created_at", "updated_at"]
+    change_form_outer_before_template = "admin/agent_warning.html"
+    object_actions = [
+        ObjectAction("run", "Run now", run_now, icon="play_arrow", variant=ActionVariant.PRIMARY, form=inputs_form, shown=lambda agent: agent.status != AgentStatus.ARCHIVED),
+        ObjectAction("activate", "Activate", activate, icon="bolt", variant=ActionVariant.SUCCESS, shown=lambda agent: agent.status != AgentStatus.LIVE),
+        ObjectAction("pause", "Pause", pause, icon="pause", shown=lambda agent: agent.status == AgentStatus.LIVE),
+        ObjectAction(
+            "archive", "Archive", archive, icon="archive", shown=lambda agent: agent.status != AgentStatus.ARCHIVED,
+            ask="It does nothing any more, and its triggers are answered with skipped runs. You can activate it again.",
+        ),
+    ]
+
+    def get_fieldsets(self, request: HttpRequest, obj: Agent | None = None) -> Any:
+        state = [("Now", {"fields": [("status_badge", "trigger_links"), "figures"]})] if obj else []
+        history = [("History", {"fields": [("created_at", "updated_at")]})] if obj else []
+        return [
+            *state,
+            (None, {"fields": ["name", "description"]}),
+            ("Steps", {"fields": ["steps"], "description": "Done in this order, each time one of its triggers fires."}),
+            ("Limits", {"fields": ["restrictions"]}),
+            *history,
+        ]
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).select_related("workspace", "gate").prefetch_related("triggers")
+
+    @display(description="Status", ordering="status", label=STATUS_OF_AGENT)
+    def status_badge(self, row: Agent) -> str:
+        return row.get_status_display()
+
+    @display(description="Steps")
+    def step_count(self, row: Agent) -> int:
+        return len(row.steps) if isinstance(row.steps, list) else 0
+
+    @display(description="Triggers")
+    def trigger_links(self, row: Agent) -> str:
+        return render_to_string("admin/trigger_links.html", {"triggers": [one for one in row.triggers.all() if not one.is_builtin], "agent": row})
+
+    @display(description="Use")
+    def figures(self, row: Agent) -> str:
+        return render_to_string("admin/figures.html", {"figures": agent_figures(row)})
+
+    def save_model(self, request: HttpRequest, obj: Agent, form: Any, change: bool) -> None:
+        if not change:
+            obj.created_by_id = request.user.pk
+        blueprint.store(obj, form.given)

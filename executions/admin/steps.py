@@ -1,0 +1,83 @@
+"""The editors of an agent: its steps, a form per action, and its limits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from agents import actions, validation
+from agents.models import DEFAULT_RESTRICTIONS, Agent
+from config.lib.problems import Problem
+from crm.admin.editors import EditorField, EditorWidget, refuse
+from crm.models import Membership, Workspace
+from executions.admin import vocabulary
+
+LIMITS = {
+    "max_executions_per_minute": ("Starts per minute", "What comes on top waits, in order."),
+    "max_executions_per_day": ("Starts per day", "Then the agent pauses, and the rest is skipped."),
+    "max_concurrent": ("At the same time", "What comes on top waits."),
+    "max_attempts": ("Attempts", "Of one run, when it fails for a passing reason."),
+    "timeout_seconds": ("Seconds for one run", "Then it is stopped."),
+}
+
+
+class StepsWidget(EditorWidget):
+    editor = "steps"
+    scripts = ("admin/value_editor.js", "admin/schema_form.js", "admin/step_editor.js")
+
+
+class StepsField(EditorField):
+    """Checked as a whole by `agents.validation`, at the agent's form: the rules need its workspace."""
+
+    widget = StepsWidget
+    empty = list
+
+    def read(self, value: Any) -> list[Any]:
+        if not isinstance(value, list):
+            refuse([Problem("", "Give a list of steps.")])
+        return list(value)
+
+    def offer(self, workspace: Workspace | None, agent: Agent | None) -> None:
+        """What the editor may suggest in this workspace."""
+        known = {
+            name: {
+                "label": action.label, "description": action.description, "icon": action.icon, "schema": action.schema,
+                "output": action.output_sample,
+            }
+            for name in actions.registry
+            for action in [actions.registry.get(name)]
+        }
+        self.widget.config = {
+            "actions": known, "choices": _choices(workspace, agent), "variables": vocabulary.variables(workspace, agent),
+        }
+
+
+def _choices(workspace: Workspace | None, agent: Agent | None) -> dict[str, list[Any]]:
+    if workspace is None:
+        return {}
+    members = Membership.objects.filter(workspace=workspace).select_related("user")[:200]
+    others = Agent.objects.filter(workspace=workspace).exclude(pk=agent.pk if agent else None).values_list("name", flat=True)[:200]
+    return {
+        "member": [{"value": one.user.email or one.user.get_username(), "label": one.user.get_full_name()} for one in members],
+        "agent": list(others),
+        "stage": list(workspace.stages),
+    }
+
+
+class LimitsWidget(EditorWidget):
+    editor = "limits"
+    scripts = ("admin/limits_editor.js",)
+
+    def __init__(self) -> None:
+        limits = [
+            {
+                "name": name, "label": label, "help": hint, "standard": DEFAULT_RESTRICTIONS[name],
+                "required": name in validation.NEVER_UNLIMITED,
+            }
+            for name, (label, hint) in LIMITS.items()
+        ]
+        super().__init__({"limits": limits})
+
+
+class LimitsField(EditorField):
+    widget = LimitsWidget
+    empty = dict

@@ -1,0 +1,117 @@
+"""The form of a trigger: its type's own configuration, conditions as a tree, what is handed to the agent, limits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldBooleanSwitchWidget
+
+from config.lib.problems import Problem
+from crm.admin.editors import EditorField, EditorWidget, refuse
+from crm.admin.forms import WorkspaceModelForm, add_problems
+from crm.admin.rows import PairsField
+from executions.admin import vocabulary
+from triggers import blueprint, operators, sources
+from triggers.models import Trigger
+from triggers.problems import InvalidTrigger
+
+PLAIN = ("name", "description", "enabled", "default_inputs", "config", "conditions", "input_mapping", "trigger_type")
+LIMITS = (
+    "max_executions_per_hour", "max_concurrent", "cooldown_seconds", "max_age_seconds", "failure_threshold", "ignore_cooldown", "allow_reentry",
+)
+UNLIMITED = "Empty: no limit."
+
+
+class ConfigWidget(EditorWidget):
+    """A form made of the type's schema; `static/admin/choice_form.js` follows the select with the type."""
+
+    editor = "choice"
+    scripts = ("admin/value_editor.js", "admin/schema_form.js", "admin/choice_form.js")
+
+
+class ConfigField(EditorField):
+    widget = ConfigWidget
+    empty = dict
+
+    def read(self, value: Any) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            refuse([Problem("", "Give the configuration of one type.")])
+        return dict(value)
+
+
+class ConditionsWidget(EditorWidget):
+    editor = "conditions"
+    scripts = ("admin/value_editor.js", "admin/condition_builder.js")
+
+
+class ConditionsField(EditorField):
+    """Any form that `triggers.conditions` reads; it is judged with the rest of the trigger."""
+
+    widget = ConditionsWidget
+    empty = dict
+
+
+class TriggerForm(WorkspaceModelForm):
+    """`triggers.blueprint` checks and sets; the form only carries the values there and the problems back."""
+
+    trigger_type = forms.ChoiceField(label="Type", widget=UnfoldAdminSelectWidget)
+    config = ConfigField(required=False, label="Listens to")
+    enabled = forms.BooleanField(required=False, initial=True, widget=UnfoldBooleanSwitchWidget)
+    conditions = ConditionsField(required=False, label="Conditions")
+    input_mapping = PairsField(
+        label="From the event", add="Add an input", name_label="Input", value_label="Where it stands in the event", value_type="suggest",
+        help_text="A path such as $.deal.value; the steps read it as @inputs.name.",
+    )
+    default_inputs = PairsField(label="Fixed values", add="Add a value", name_label="Input", help_text="Used where the event has nothing for the name.")
+    warnings: list[str]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance._state.adding is False:
+            self.initial["enabled"] = self.instance.enabled
+        if "trigger_type" in self.fields:
+            self._offer()
+
+    def _offer(self) -> None:
+        kinds = {name: sources.registry.get(name) for name in sources.registry}
+        self.fields["trigger_type"].choices = [(name, kind.label) for name, kind in kinds.items()]  # type: ignore[attr-defined]
+        choices = {}
+        if self.workspace is not None:
+            choices = {"event_type": vocabulary.event_names(self.workspace), "endpoint": vocabulary.endpoints(self.workspace)}
+        self.fields["config"].widget.config = {
+            "types": {name: {"label": kind.label, "description": kind.description, "schema": kind.config_schema} for name, kind in kinds.items()},
+            "type_input": "id_trigger_type", "choices": choices,
+        }
+        known = [operators.registry.get(name) for name in operators.registry]
+        self.fields["conditions"].widget.config = {
+            "operators": [{"name": one.name, "label": one.label, "value": one.value} for one in known],
+            "fields": vocabulary.fields_by_type(), "config_input": "id_config",
+        }
+        rows = self.fields["input_mapping"].widget
+        name, path = rows.config["columns"]
+        rows.config = rows.config | {"columns": [name, path | {"options": vocabulary.json_paths(), "placeholder": "$.contact.email"}]}
+
+    def _post_clean(self) -> None:
+        """In place of Django's own checks, which would copy the values onto the row before they are judged."""
+        given = {name: self.cleaned_data[name] for name in (*PLAIN, *LIMITS) if name in self.cleaned_data}
+        if agent := self.cleaned_data.get("agent"):
+            given["agent_id"] = str(agent.pk)
+        self.warnings = []
+        try:
+            self.warnings = blueprint.apply(self.instance, given)
+        except InvalidTrigger as invalid:
+            already = {"agent_id" if name == "agent" else name for name in self.errors}
+            found = {path: said for path, said in invalid.problems.items() if path.split(".")[0].split("[")[0] not in already}
+            add_problems(self, self._placed(found), names={"agent_id": "agent"})
+
+    def _placed(self, problems: dict[str, list[str]]) -> dict[str, list[str]]:
+        """An entry of a mapping is known by its name there, and by its row here."""
+        rows = {f"input_mapping.{name}": f"input_mapping[{index}].value" for index, name in enumerate(self.cleaned_data.get("input_mapping") or {})}
+        return {rows.get(path, path): said for path, said in problems.items()}
+
+    def save(self, commit: bool = True) -> Trigger:
+        return self.instance  # type: ignore[no-any-return]  # saved by `save_model`
+
+    def save_m2m(self) -> None:
+        """There is nothing of the kind."""

@@ -1,0 +1,142 @@
+"""Triggers in the admin: what they listen to, on which conditions, and trying them out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.http import HttpRequest
+from django.template.loader import render_to_string
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from unfold.decorators import display
+from unfold.enums import ActionVariant
+
+from agents.models import AgentStatus
+from crm.admin.actions import Done, ObjectAction, Refused
+from crm.admin.base import OwnRowsFilter, WorkspaceModelAdmin
+from crm.admin.values import ValueField
+from crm.models import Role
+from executions import launch
+from executions.admin.trigger_form import TriggerForm
+from executions.admin.words import STATUS_OF_TRIGGER, trigger_figures
+from executions.models import Reason, Status
+from executions.pages import words
+from triggers import sources
+from triggers.event_types import InvalidPayload
+from triggers.models import Trigger
+
+
+def enable(request: HttpRequest, trigger: Trigger, cleaned: dict[str, Any]) -> Done:
+    launch.resume(trigger)
+    return Done(f"{trigger} listens.")
+
+
+def disable(request: HttpRequest, trigger: Trigger, cleaned: dict[str, Any]) -> Done:
+    launch.disable(trigger)
+    return Done(f"{trigger} is off. Its events are written down as skipped.")
+
+
+def test(request: HttpRequest, trigger: Trigger, cleaned: dict[str, Any]) -> Done:
+    try:
+        execution = launch.run_now(
+            trigger.agent, inputs={}, actor=f"user:{request.user.pk}", is_test=True, trigger=trigger, event_payload=cleaned["event"],
+        )
+    except InvalidPayload as error:
+        raise Refused(str(error)) from None
+    said = "The test was skipped: its page says why." if execution.status == Status.SKIPPED else "The test runs: this page follows it."
+    return Done(said, after={"execution_id": str(execution.pk)}, url=reverse("admin:executions_execution_change", args=[execution.pk]))
+
+
+def dry_run(request: HttpRequest, trigger: Trigger, cleaned: dict[str, Any]) -> Done:
+    """Changes nothing, so nothing is written to the trail."""
+    answer = launch.dry_run(trigger, payload=cleaned["event"])
+    reason = answer["reason"]
+    context = admin.site.each_context(request) | {
+        "title": "Dry run", "subtitle": str(trigger), "opts": Trigger._meta, "answer": answer, "trigger": trigger,
+        "why": words.WHY_SKIPPED.get(Reason(reason), reason) if reason else "",
+        "seen": words.conditions_seen(answer["trace"], trigger.conditions),
+    }
+    return Done("", page=TemplateResponse(request, "admin/dry_run.html", context), recorded=True)
+
+
+def event_form(trigger: Trigger) -> type[forms.Form]:
+    sample = sources.find(trigger.trigger_type).sample(trigger.config)
+
+    class EventForm(forms.Form):
+        event = ValueField(label="Event", initial=sample, kind=dict, help_text="A sample of what this trigger hears. Change what you like.")
+
+    return EventForm
+
+
+@admin.register(Trigger)
+class TriggerAdmin(WorkspaceModelAdmin):
+    form = TriggerForm
+    list_display = ["name", "listens_to", "agent_link", "status_badge", "runs", "last_run"]
+    list_filter = ["status", "trigger_type", ("agent", OwnRowsFilter)]
+    search_fields = ["name", "description", "agent__name"]
+    readonly_fields = ["status_badge", "figures", "last_error", "created_at", "updated_at"]
+    change_form_outer_before_template = "admin/trigger_warning.html"
+    object_actions = [
+        ObjectAction("test", "Test", test, icon="science", variant=ActionVariant.PRIMARY, form=event_form),
+        ObjectAction("dry_run", "Dry run", dry_run, icon="preview", form=event_form, role=Role.VIEWER),
+        ObjectAction("enable", "Enable", enable, icon="toggle_on", variant=ActionVariant.SUCCESS, shown=lambda trigger: not trigger.enabled),
+        ObjectAction("disable", "Disable", disable, icon="toggle_off", shown=lambda trigger: trigger.enabled),
+    ]
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        """Without the built-in ones for running by hand: they have nothing to set."""
+        return super().get_queryset(request).filter(is_builtin=False).select_related("agent", "gate", "workspace")
+
+    def get_fieldsets(self, request: HttpRequest, obj: Trigger | None = None) -> Any:
+        state = [("Now", {"fields": ["status_badge", "figures", *(["last_error"] if obj.last_error else [])]})] if obj else []
+        history = [("History", {"fields": [("created_at", "updated_at")]})] if obj else []
+        return [
+            *state,
+            (None, {"fields": ["name", "agent", "description", "enabled"]}),
+            ("When", {"fields": ["trigger_type", "config", "conditions"]}),
+            ("What the agent gets", {"fields": ["input_mapping", "default_inputs"]}),
+            ("Limits", {"fields": [
+                ("max_executions_per_hour", "max_concurrent"), ("cooldown_seconds", "max_age_seconds"), ("failure_threshold", "ignore_cooldown"), "allow_reentry",
+            ]}),
+            *history,
+        ]
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        field = super().formfield_for_foreignkey(db_field, request, **kwargs)
+        if db_field.name == "agent" and field is not None:
+            field.queryset = field.queryset.exclude(status=AgentStatus.ARCHIVED)
+        return field
+
+    @display(description="Listens to")
+    def listens_to(self, row: Trigger) -> str:
+        return sources.find(row.trigger_type).describe(row.config)
+
+    @display(description="Agent", ordering="agent__name")
+    def agent_link(self, row: Trigger) -> str:
+        return render_to_string("admin/agent_link.html", {"agent": row.agent})
+
+    @display(description="Status", ordering="status", label=STATUS_OF_TRIGGER)
+    def status_badge(self, row: Trigger) -> str:
+        return row.get_status_display()
+
+    @display(description="Runs", ordering="gate__total_executions")
+    def runs(self, row: Trigger) -> int:
+        return getattr(getattr(row, "gate", None), "total_executions", 0)
+
+    @display(description="Last run", ordering="gate__last_execution_at")
+    def last_run(self, row: Trigger) -> Any:
+        return getattr(getattr(row, "gate", None), "last_execution_at", None)
+
+    @display(description="Use")
+    def figures(self, row: Trigger) -> str:
+        return render_to_string("admin/figures.html", {"figures": trigger_figures(row)})
+
+    def save_model(self, request: HttpRequest, obj: Trigger, form: Any, change: bool) -> None:
+        was_on = bool(change and form.initial.get("enabled"))
+        super().save_model(request, obj, form, change)
+        if change and obj.enabled and not was_on:
+            launch.resume(obj)
+        for warning in form.warnings:
+            messages.warning(request, warning)

@@ -1,0 +1,54 @@
+"""How states and figures are said in the admin: colours of badges, and the numbers of an agent and a trigger."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from agents.models import Agent
+from config.lib import clock
+from executions.models import AgentGate, AgentStart, Execution, Status, TriggerGate
+from triggers.models import Trigger
+
+STATUS_OF_AGENT = {"Live": "success", "Draft": "info", "Paused": "warning", "Archived": "default"}
+STATUS_OF_TRIGGER = {"Active": "success", "Paused": "warning", "Error": "danger"}
+STATUS_OF_EXECUTION = {
+    "Completed": "success", "Running": "info", "Queued": "info", "Retrying": "warning", "Waiting for approval": "warning",
+    "Failed": "danger", "Timed out": "danger", "Interrupted": "danger", "Cancelled": "default", "Skipped": "default",
+}
+PAUSED_BECAUSE = {"daily_limit": "It reached its limit for the day."}
+
+Figure = tuple[str, Any]
+
+
+def agent_figures(agent: Agent) -> list[Figure]:
+    """What its limits are counted from. Uses the indexes start_agent, execution_started, execution_running."""
+    now = clock.now()
+    today = agent.workspace.midnight(now)
+    starts = AgentStart.objects.filter(agent=agent, at__gt=now - dt.timedelta(seconds=60)).count()
+    since = Execution.objects.filter(agent=agent, started_at__gte=today).count()
+    running = Execution.objects.filter(agent=agent, status=Status.RUNNING).count()
+    waiting = Execution.objects.filter(agent=agent, status__in=[Status.QUEUED, Status.RETRYING])[:1000].count()
+    gate = AgentGate.objects.filter(pk=agent.pk).first()
+    figures: list[Figure] = [
+        ("Started in the last minute", _of(starts, agent.limit("max_executions_per_minute"))),
+        ("Started today", _of(since, agent.limit("max_executions_per_day"))),
+        ("Running now", _of(running, agent.limit("max_concurrent"))),
+        ("Waiting", waiting),
+    ]
+    if gate and gate.pause_reason:
+        figures.append(("Paused because", PAUSED_BECAUSE.get(gate.pause_reason, gate.pause_reason)))
+    return figures
+
+
+def _of(number: int, limit: int | None) -> str:
+    return f"{number:,}" if limit is None else f"{number:,} of {limit:,}"
+
+
+def trigger_figures(trigger: Trigger) -> list[Figure]:
+    gate = TriggerGate.objects.filter(pk=trigger.pk).first() or TriggerGate(trigger=trigger)
+    figures: list[Figure] = [
+        ("Runs", gate.total_executions), ("Completed", gate.successful_executions), ("Failed", gate.failed_executions),
+        ("Failures in a row", f"{gate.consecutive_failures} of {trigger.failure_threshold}"), ("Last run", gate.last_execution_at or "never"),
+    ]
+    return figures
