@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from django.db import transaction
 from django.db.models.functions import Lower
@@ -13,7 +13,6 @@ from config.lib import actors, clock
 from crm.contact_csv import COLUMNS, Line, Sheet
 from crm.models import Contact, Workspace
 
-OnDuplicate = Literal["skip", "update"]
 MAX_PROBLEMS = 100  # told one by one; the counts tell of all
 _CHUNK = 1000
 
@@ -34,13 +33,11 @@ class Outcome:
 
 
 @transaction.atomic
-def import_contacts(
-    workspace: Workspace, *, sheet: Sheet, on_duplicate: OnDuplicate = "skip"
-) -> Outcome:
+def import_contacts(workspace: Workspace, *, sheet: Sheet, overwrite: bool = False) -> Outcome:
     """Stores what is right in the sheet and tells what is not.
 
-    A row whose e-mail address is known, in the workspace or further up in the sheet, is left out or written over
-    the known one.
+    A row whose e-mail address is known, in the workspace or further up in the sheet, is left out or, with
+    `overwrite`, written over the known one.
     """
     broken = [line for line in sheet.lines if line.errors]
     outcome = Outcome(
@@ -51,13 +48,13 @@ def import_contacts(
     lines = [line for line in sheet.lines if not line.errors]
     known = _known(workspace, emails={_folded(line) for line in lines} - {""})
     new, again = _sort_out(lines, known=known, workspace=workspace)
-    changed = _overwrite(again) if on_duplicate == "update" else []
+    changed = _overwrite(again) if overwrite else []
     stored = [contact for contact in changed if not contact._state.adding]
     with actors.acting_as("system"):
         Contact.objects.bulk_create(new)
         Contact.objects.bulk_update(stored, [*COLUMNS, "updated_at"])
     outcome.created = len(new)
-    outcome.updated = len(again) if on_duplicate == "update" else 0
+    outcome.updated = len(again) if overwrite else 0
     outcome.skipped = len(again) - outcome.updated
     return outcome
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver, include, path
+from django.urls import URLPattern, URLResolver, include, path, re_path
 
 from config.lib.rest.routing import Router
 from crm import schema  # noqa: F401 - registers itself with drf-spectacular
-from crm.views import passwords, records, workspace
+from crm.views import form_page, form_webhook, passwords, records, workspace
 
 router = Router()
 router.register("contacts", records.ContactViewSet)
@@ -24,6 +24,21 @@ urlpatterns: list[URLPattern | URLResolver] = [
         workspace.WorkspaceSelf.as_view({"get": "retrieve", "patch": "partial_update"}),
     ),
     path("api/v1/", include(router.urls)),
+    path(
+        "api/workspaces/<slug:workspace_slug>/webhooks/form-submitted",
+        form_webhook.FormWebhook.as_view(),
+        name="form_webhook",
+    ),
+    re_path(
+        r"^forms/(?P<public_id>[A-Za-z0-9_-]{1,32})/\Z",
+        form_page.FormPage.as_view(),
+        name="form_page",
+    ),
+    re_path(
+        r"^forms/(?P<public_id>[A-Za-z0-9_-]{1,32})/thanks/\Z",
+        form_page.ThanksPage.as_view(),
+        name="form_thanks",
+    ),
     path("accounts/password/", passwords.ChangePassword.as_view(), name="change_password"),
     path("accounts/password/saved/", passwords.PasswordSaved.as_view(), name="password_saved"),
     path("accounts/forgot-password/", passwords.ForgotPassword.as_view(), name="forgot_password"),

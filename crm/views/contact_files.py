@@ -95,7 +95,7 @@ class ContactFiles(WorkspaceRows):
     )
     def import_csv(self, request: Request) -> Response:
         on_duplicate = request.query_params.get("on_duplicate", "skip")
-        if on_duplicate not in ("skip", "update"):
+        if on_duplicate not in CHOICES:
             raise Invalid(details={"on_duplicate": [f"Give one of: {', '.join(CHOICES)}."]})
         try:
             sheet = contact_csv.read(_file(request))
@@ -105,7 +105,7 @@ class ContactFiles(WorkspaceRows):
             raise Invalid(str(error), code="invalid_csv", details={"file": [str(error)]}) from None
         with transaction.atomic():
             outcome = contact_import.import_contacts(
-                self.workspace, sheet=sheet, on_duplicate=on_duplicate
+                self.workspace, sheet=sheet, overwrite=on_duplicate == "update"
             )
             told = outcome.as_dict()
             audit.record(
@@ -132,7 +132,8 @@ class ContactFiles(WorkspaceRows):
 
 
 def _file(request: Request) -> bytes:
-    given: Any = request.data["file"] if "file" in request.data else None
+    body: Any = request.data
+    given = body.get("file")
     if isinstance(given, bytes):
         return given
     if given is None or not hasattr(given, "read"):

@@ -17,7 +17,7 @@ from django.http import Http404, UnreadablePostError
 from rest_framework import exceptions
 from rest_framework.response import Response
 
-from config.lib import errors
+from config.lib import errors, json
 
 log = logging.getLogger(__name__)
 TAKEN_CODES = {"unique", "unique_together"}
@@ -91,7 +91,7 @@ def answer_error(exc: Exception, context: Mapping[str, Any]) -> Response | None:
         context["request"],
         code=_code(failure),
         message=_message(failure),
-        details=_details(failure),
+        details=json.sanitise(_details(failure)),
     )
     return Response(body, status=failure.status_code, headers=_headers(failure))
 
