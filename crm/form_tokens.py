@@ -1,0 +1,38 @@
+"""The token in a public form: it says that we made the page, for this form, and when. No cookie, no session.
+
+That a token may be sent twice is fine: it protects from foreign and old pages, not from a person who answers twice.
+"""
+
+from __future__ import annotations
+
+import time
+
+from django.core import signing
+
+from crm.models import Form
+
+MAX_AGE_SECONDS = 24 * 60 * 60
+_SALT = "crm.form_tokens"
+
+
+class Unusable(Exception):
+    """The token is missing, foreign or too old; the text says which, for the person at the page."""
+
+
+def issue(form: Form, *, aged: float = 0.0) -> str:
+    """`aged`: seconds that the page counts as having been open already."""
+    return signing.dumps([form.public_id, time.time() - aged], salt=_SALT)
+
+
+def age(token: str, form: Form) -> float:
+    """How many seconds ago the page was made. Raises Unusable."""
+    try:
+        public_id, made_at = signing.loads(token, salt=_SALT)
+    except (signing.BadSignature, ValueError):
+        raise Unusable("We could not tell that these answers come from this page.") from None
+    if public_id != form.public_id:
+        raise Unusable("These answers come from the page of another form.")
+    seconds = time.time() - made_at
+    if seconds > MAX_AGE_SECONDS:
+        raise Unusable("This page had been open for more than a day.")
+    return float(seconds)
