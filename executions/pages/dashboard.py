@@ -23,10 +23,12 @@ ALERTS = 5
 def dashboard(request: PageRequest) -> HttpResponse:
     workspace = request.workspace
     now = clock.now()
+    counts = figures.status_counts(workspace, now=now)
     chart = figures.last_hour(workspace, now=now)
     context = {
         "section": "dashboard",
-        "counts": figures.status_counts(workspace, now=now),
+        "counts": counts,
+        "is_newcomer": not any(count.number for count in counts),
         "chart": chart,
         "happenings": feed.newest(workspace, limit=FEED),
         "alerts": Alert.objects.filter(workspace=workspace, seen_at=None)[:ALERTS],

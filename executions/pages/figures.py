@@ -7,6 +7,7 @@ import math
 import uuid
 from dataclasses import dataclass, field
 
+from config.lib import ids
 from crm.models import Workspace
 from executions import statements
 from executions.models import TERMINAL, Status
@@ -14,7 +15,7 @@ from executions.models import TERMINAL, Status
 CEILING = 100_000
 DAY = dt.timedelta(hours=24)
 MINUTES = 60
-HEIGHT, STEP = 100, 10  # of the chart's drawing area, and of one minute in it
+HEIGHT, STEP = 100, 6  # of the chart's drawing area, and of one minute in it
 KINDS = {
     Status.COMPLETED: "completed",
     Status.SKIPPED: "skipped",
@@ -34,7 +35,7 @@ class Count:
 def status_counts(workspace: Workspace, *, now: dt.datetime) -> list[Count]:
     """Ended runs of the last 24 hours, and all that have not ended yet."""
     numbers = {
-        **_count(workspace, [s for s in Status if s in TERMINAL], floor=_first_id(now - DAY)),
+        **_count(workspace, [s for s in Status if s in TERMINAL], floor=ids.floor(now - DAY)),
         **_count(workspace, [s for s in Status if s not in TERMINAL], floor=uuid.UUID(int=0)),
     }
     return [
@@ -52,11 +53,6 @@ def _count(workspace: Workspace, statuses: list[Status], *, floor: uuid.UUID) ->
         "floor": floor,
     }
     return dict(statements.run("count_statuses", {**params, "ceiling": CEILING + 1}))
-
-
-def _first_id(moment: dt.datetime) -> uuid.UUID:
-    """The smallest uuid7 of this millisecond: ids are times, so the primary key answers "since when"."""
-    return uuid.UUID(int=int(moment.timestamp() * 1000) << 80)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +85,7 @@ def last_hour(workspace: Workspace, *, now: dt.datetime) -> Chart:
     since = minute - dt.timedelta(minutes=MINUTES - 1)
     params = {
         "workspace": workspace.pk,
-        "floor": _first_id(since - DAY),
+        "floor": ids.floor(since - DAY),
         "since": since,
         "ceiling": CEILING,
     }

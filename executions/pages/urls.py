@@ -29,6 +29,4 @@ urlpatterns = [
     path("alerts/<uuid:pk>/seen/", switches.put_alert_away, name="alert-seen"),
     path("login/", auth.LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("logout/", auth.LogoutView.as_view(), name="logout"),
-    path("password/", auth.PasswordChangeView.as_view(), name="password_change"),
-    path("password/done/", auth.PasswordChangeDoneView.as_view(), name="password_change_done"),
 ]

@@ -8,5 +8,5 @@ CROSS JOIN LATERAL (
         FROM executions_execution
         WHERE workspace_id = %(workspace)s AND status = wanted.status AND id >= %(floor)s
         LIMIT %(ceiling)s
-    ) AS some
+    ) AS bounded
 ) AS counted
