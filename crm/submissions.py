@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,7 +80,7 @@ def _take(submission: FormSubmission) -> uuid.UUID | None:
     submission.save()
     if submission.form:
         _count(submission.form, submission)
-    answers: list[tuple[object, object]] = signals.form_submitted.send(
+    answers: Sequence[tuple[object, object]] = signals.form_submitted.send(
         sender=FormSubmission, submission=submission
     )
     return next((answer for _, answer in answers if isinstance(answer, uuid.UUID)), None)
