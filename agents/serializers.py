@@ -34,7 +34,8 @@ _RESTRICTIONS = {
     "additionalProperties": False,
     "properties": {
         name: {
-            "type": "integer" if name in validation.NEVER_UNLIMITED else ["integer", "null"],
+            "type": "integer",
+            "nullable": name not in validation.NEVER_UNLIMITED,
             "minimum": 1,
             "maximum": most,
             "default": DEFAULT_RESTRICTIONS[name],

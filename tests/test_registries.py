@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from agents import actions
+
 TESTS = Path(__file__).parent
 
 # (module, name of its registry, folder of its tests)
@@ -20,6 +22,10 @@ def entries() -> list[tuple[str, str]]:
     for module, attribute, folder in REGISTRIES:
         registry = getattr(importlib.import_module(module), attribute)
         found += [(name, folder) for name in registry]
+    # Actions are spread over the apps: the tests of each stand where its own module stands.
+    for name in actions.registry:
+        *folder, _ = actions.registry.module(name).split(".")
+        found.append((name, "/".join(folder)))
     return found
 
 

@@ -68,4 +68,4 @@ def test_names_are_one_agents(acme: Workspace, other: Workspace, agent: Agent) -
         blueprint.store(Agent(workspace=acme), {"name": "Greeter"})
     with pytest.raises(blueprint.InvalidAgent):
         blueprint.store(Agent(workspace=acme), {})
-    assert blueprint.store(Agent(workspace=other), {"name": "Greeter"}).pk
+    assert blueprint.store(Agent(workspace=other), {"name": "Greeter"}).workspace == other
