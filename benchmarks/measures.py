@@ -36,6 +36,7 @@ def save_cost(owner: Workspace, *, saves: int) -> Figures:
 
 
 def _bare_save(contact: Contact) -> None:
+    contact.created_at = contact.updated_at = dt.datetime.now(dt.UTC)
     with transaction.atomic():
         contact.save_base(raw=True, force_insert=True)
 

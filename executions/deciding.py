@@ -79,6 +79,27 @@ def decide(
     return Decision(event, trigger, gate, execution)
 
 
+_COLUMNS = (
+    *("id", "workspace_id", "event_id", "trigger_id", "agent_id", "listener_id"),
+    *(
+        "trigger_name",
+        "agent_name",
+        "trigger_type",
+        "agent_version",
+        "replay_no",
+        "replay_of",
+        "is_test",
+    ),
+    *("status", "reason", "trace", "verdict", "inputs", "correlation_id"),
+    *("created_at", "started_at", "finished_at", "error_message"),
+)
+
+
+def as_row(execution: Execution) -> dict[str, Any]:
+    """What `sql/insert_executions.sql` stores of a decided execution; the other columns have their first value."""
+    return {name: getattr(execution, name) for name in _COLUMNS}
+
+
 def inputs_of(candidate: Candidate) -> dict[str, Any]:
     """Mapped event data, then the trigger's defaults, then `_trigger_event`."""
     event, trigger = candidate.event, candidate.trigger

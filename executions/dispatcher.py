@@ -18,7 +18,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import Q
 
-from config.lib import clock, wake
+from config.lib import clock, json, wake
 from executions import alerts, deciding, live, notices, statements
 from executions.deciding import Decision
 from executions.models import AgentGate, AlertKind, Execution, Reason, TriggerGate
@@ -178,7 +178,8 @@ def _write(decisions: Sequence[Decision], now: dt.datetime) -> None:
     """Inserts the executions, moves the gates, wakes the workers."""
     if not decisions:
         return
-    Execution.objects.bulk_create([decision.execution for decision in decisions])
+    rows = [deciding.as_row(decision.execution) for decision in decisions]
+    statements.run("insert_executions", {"rows": json.dumps(rows).decode()})
     accepted = [decision for decision in decisions if decision.is_accepted]
     if not accepted:
         return

@@ -84,13 +84,22 @@ def push_many(workspace_id: uuid.UUID, notices: Iterable[Notice]) -> None:
     try:
         now = time.time()
         items = [(workspace_id, now, notice) for notice in notices]
-        connection = transaction.get_connection()
-        if connection.in_atomic_block:
+        connection = None if _in_event_loop() else transaction.get_connection()
+        if connection is not None and connection.in_atomic_block:
             connection.on_commit(partial(_enqueue, items), robust=True)
         else:
             _enqueue(items)
     except Exception:
         log.exception("live news not taken")
+
+
+def _in_event_loop() -> bool:
+    """There no transaction can be open, and asking would make a connection object for each asyncio task."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def settle(timeout: float = 2.0) -> bool:

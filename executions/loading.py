@@ -8,12 +8,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from agents.models import Agent
 from agents.runner import Plan
 from config.lib import json
 from executions.journal import RunJournal
 from executions.models import Execution, Step
 from triggers import facts
 from triggers.events import Cause
+
+_UNREAD = (
+    "trace",
+    "output",
+    "error",
+    "usage",
+)  # what earlier passes and gates wrote, of no use to a run
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +39,17 @@ class Work:
 def load(ids: Sequence[uuid.UUID], *, lease: uuid.UUID) -> tuple[list[Work], list[Execution]]:
     """The work behind claimed ids, in their order, and the rows whose agent was deleted since.
 
-    One query, one more where some of the runs have begun before.
+    Two queries, one more where some of the runs have begun before.
     """
-    found = Execution.objects.select_related("event", "agent", "workspace").in_bulk(list(ids))
-    orphans = [execution for execution in found.values() if execution.agent is None]
-    executions = [found[pk] for pk in ids if pk in found and found[pk].agent is not None]
+    found = Execution.objects.select_related("event").defer(*_UNREAD).in_bulk(list(ids))
+    agents = Agent.objects.select_related("workspace").in_bulk(
+        {e.agent_id for e in found.values() if e.agent_id}
+    )
+    orphans = [execution for execution in found.values() if execution.agent_id not in agents]
+    executions = [found[pk] for pk in ids if pk in found and found[pk].agent_id in agents]
+    for execution in executions:
+        agent = agents[execution.agent_id]
+        execution.agent, execution.workspace = agent, agent.workspace
     begun = [execution.pk for execution in executions if execution.attempt > 1 or execution.resumes]
     steps: dict[uuid.UUID, list[Step]] = defaultdict(list)
     if begun:

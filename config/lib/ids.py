@@ -11,6 +11,16 @@ import uuid
 _lock = threading.Lock()
 _last_ms = 0
 _counter = 0
+_random = b""  # read ahead: one call of the kernel for many ids
+_READ_AHEAD = 2048
+
+
+def _forget_random() -> None:
+    global _random  # noqa: PLW0603
+    _random = b""
+
+
+os.register_at_fork(after_in_child=_forget_random)  # else two processes would share the bytes
 
 
 def uuid7() -> uuid.UUID:
@@ -18,7 +28,7 @@ def uuid7() -> uuid.UUID:
 
     Within one process the values strictly increase, so that rows made in one loop keep their order.
     """
-    global _last_ms, _counter  # noqa: PLW0603 - the monotonic state of this process, guarded by the lock
+    global _last_ms, _counter, _random  # noqa: PLW0603 - the monotonic state of this process, guarded by the lock
     with _lock:
         now_ms = time.time_ns() // 1_000_000
         if now_ms > _last_ms:
@@ -28,7 +38,10 @@ def uuid7() -> uuid.UUID:
             if _counter > 0xFFF:
                 _last_ms, _counter = _last_ms + 1, 0
         ms, counter = _last_ms, _counter
-    random = int.from_bytes(os.urandom(8)) & ((1 << 62) - 1)
+        if len(_random) < 8:
+            _random = os.urandom(_READ_AHEAD)
+        random = int.from_bytes(_random[:8]) & ((1 << 62) - 1)
+        _random = _random[8:]
     return uuid.UUID(int=(ms << 80) | (0x7 << 76) | (counter << 64) | (0b10 << 62) | random)
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -23,7 +23,7 @@ Run = Callable[[], None]
 
 
 @pytest.fixture
-def act(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+def act(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """`act("explode", perform, effect=Effect.OUTSIDE)` adds an action for the length of a test."""
 
     def add(name: str, perform: Any, *, effect: Effect = Effect.OUTSIDE) -> None:
@@ -37,7 +37,7 @@ def act(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
         )
         monkeypatch.setitem(actions.registry._entries, name, action)
 
-    yield add
+    return add
 
 
 @pytest.fixture
