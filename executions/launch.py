@@ -44,7 +44,7 @@ def run_now(
         execution = dispatcher.dispatch_now(event, listener, is_test=is_test)
         if inputs and execution.inputs.keys() != {**execution.inputs, **inputs}.keys():
             execution.inputs = {**execution.inputs, **inputs}
-            execution.save(update_fields=["inputs"])
+            Execution.objects.filter(pk=execution.pk).update(inputs=execution.inputs)
     return execution
 
 

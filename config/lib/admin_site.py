@@ -1,15 +1,18 @@
-"""The admin site: unfold's, with our own menu, and without the page of Django that looks at rows past the workspaces."""
+"""The admin site: unfold's with our own menu, and without Django's page that looks at rows past the workspaces."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.apps import apps as installed
 from django.contrib import admin
 from django.contrib.admin import apps
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
+from django.template.response import SimpleTemplateResponse
 from django.urls import NoReverseMatch, URLPattern, URLResolver, reverse
+from django.utils import timezone
 from unfold.sites import UnfoldAdminSite
 
 MENU = {
@@ -21,7 +24,10 @@ MENU = {
         ("crm.task", "Tasks", "task_alt"),
         ("crm.note", "Notes", "sticky_note_2"),
     ],
-    "Automation": [("agents.agent", "Agents", "smart_toy"), ("triggers.trigger", "Triggers", "bolt")],
+    "Automation": [
+        ("agents.agent", "Agents", "smart_toy"),
+        ("triggers.trigger", "Triggers", "bolt"),
+    ],
     "Operations": [
         ("executions.execution", "Executions", "play_circle"),
         ("triggers.event", "Events", "sensors"),
@@ -49,13 +55,17 @@ class WorkspaceAdminSite(UnfoldAdminSite):
     ) -> Callable[..., HttpResponse]:
         inner = super().admin_view(view, cacheable)
 
-        def refuse_nul(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        def outer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             if any("\x00" in value for _, values in request.GET.lists() for value in values):
                 return HttpResponseBadRequest("The address holds a character that no text has.")
-            return inner(request, *args, **kwargs)
+            with timezone.override(_zone(request)):
+                response = inner(request, *args, **kwargs)
+                if isinstance(response, SimpleTemplateResponse):
+                    response.render()  # now, while the times are those of the workspace
+            return response
 
-        refuse_nul.__dict__.update(vars(inner))
-        return refuse_nul
+        outer.__dict__.update(vars(inner))
+        return outer
 
     def search(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -67,6 +77,11 @@ class WorkspaceAdminSite(UnfoldAdminSite):
         return super().search(request, extra_context)
 
 
+def _zone(request: HttpRequest) -> ZoneInfo:
+    """Of the workspace that the session is in; `crm.access` put it on the request."""
+    return ZoneInfo(getattr(getattr(request, "workspace", None), "timezone", "UTC"))
+
+
 class AdminConfig(apps.AdminConfig):
     default_site = "config.lib.admin_site.WorkspaceAdminSite"
 
@@ -76,7 +91,9 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     home = {"title": "Dashboard", "icon": "monitoring", "link": "/", "active": False}
     groups = [{"title": "", "items": [home]}]
     for title, entries in MENU.items():
-        items = [item for label, said, icon in entries if (item := _entry(request, label, said, icon))]
+        items = [
+            item for label, said, icon in entries if (item := _entry(request, label, said, icon))
+        ]
         groups.append({"title": title, "separator": True, "collapsible": False, "items": items})
     return [group for group in groups if group["items"]]
 

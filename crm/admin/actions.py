@@ -1,7 +1,8 @@
 """Buttons that do something to one row or to the selected rows.
 
-unfold's own detail actions are links: a GET would change something, without a CSRF token. Here a GET shows a page that asks, and only
-the POST acts; `static/admin/admin_actions.js` spares the page where nothing has to be asked. One audit row per row acted on.
+unfold's own detail actions are links: a GET would change something, without a CSRF token. Here a GET shows a page
+that asks, and only the POST acts; `static/admin/admin_actions.js` spares the page where nothing has to be asked.
+One audit row per row acted on.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class Refused(Exception):
 class Done:
     """What happened, in a sentence. `url`: where to go now. `page`: an answer of the action's own.
 
-    `after`: what the audit row shall tell where the row itself does not change. `recorded`: the called verb wrote the audit row itself.
+    `after`: what the audit row shall tell where the row itself does not change. `recorded`: there is nothing to audit.
     """
 
     message: str
@@ -52,7 +53,10 @@ Perform = Callable[[HttpRequest, Any, dict[str, Any]], Done]
 
 @dataclass(frozen=True, slots=True)
 class ObjectAction:
-    """`perform(request, row, cleaned form)`; may raise Refused. `ask`: a question that must be confirmed. `form(row)`: makes the form class."""
+    """`perform(request, row, cleaned form)` may raise Refused.
+
+    `ask`: a question that must be confirmed. `form(row)`: makes the form class.
+    """
 
     name: str
     label: str
@@ -82,7 +86,11 @@ class ActionsMixin(ModelAdmin[Any]):
         wrap = self.admin_site.admin_view
         prefix = f"{self.opts.app_label}_{self.opts.model_name}"
         mine = [
-            path(f"<path:object_id>/do/{action.name}/", wrap(self._view_of(action)), name=f"{prefix}_{action.name}")
+            path(
+                f"<path:object_id>/do/{action.name}/",
+                wrap(self._view_of(action)),
+                name=f"{prefix}_{action.name}",
+            )
             for action in self.object_actions
         ]
         return [*mine, *super().get_urls()]
@@ -112,7 +120,9 @@ class ActionsMixin(ModelAdmin[Any]):
         messages.success(request, done.message)
         return HttpResponseRedirect(done.url or self._url_of(row))
 
-    def _act(self, request: HttpRequest, action: ObjectAction, row: Any, cleaned: dict[str, Any]) -> Done:
+    def _act(
+        self, request: HttpRequest, action: ObjectAction, row: Any, cleaned: dict[str, Any]
+    ) -> Done:
         """One transaction: the act and its audit row."""
         before = snapshot(row)
         with transaction.atomic():
@@ -123,26 +133,45 @@ class ActionsMixin(ModelAdmin[Any]):
                 audit.record(request, action.name, row, before=was, after=now | (done.after or {}))
         return done
 
-    def _ask(self, request: HttpRequest, action: ObjectAction, row: Any, form: forms.Form | None) -> HttpResponse:
+    def _ask(
+        self, request: HttpRequest, action: ObjectAction, row: Any, form: forms.Form | None
+    ) -> HttpResponse:
         context = self.admin_site.each_context(request) | {
-            "title": action.label, "subtitle": str(row), "opts": self.opts, "action": action, "row": row, "form": form,
-            "back_url": self._url_of(row), "media": self.media + form.media if form else self.media,
+            "title": action.label,
+            "subtitle": str(row),
+            "opts": self.opts,
+            "action": action,
+            "row": row,
+            "form": form,
+            "back_url": self._url_of(row),
+            "media": self.media + form.media if form else self.media,
         }
         return TemplateResponse(request, "admin/ask_action.html", context)
 
     def _url_of(self, row: Any) -> str:
-        return reverse(f"{self.admin_site.name}:{self.opts.app_label}_{self.opts.model_name}_change", args=[row.pk])
+        return reverse(
+            f"{self.admin_site.name}:{self.opts.app_label}_{self.opts.model_name}_change",
+            args=[row.pk],
+        )
 
-    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> HttpResponse:
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
         row = kwargs.get("obj")
-        context["actions_detail"] = [*context.get("actions_detail", []), *(self._buttons(request, row) if row else [])]
+        context["actions_detail"] = [
+            *context.get("actions_detail", []),
+            *(self._buttons(request, row) if row else []),
+        ]
         return super().render_change_form(request, context, *args, **kwargs)
 
     def _buttons(self, request: HttpRequest, row: Any) -> list[dict[str, Any]]:
         """In the shape that unfold's template draws."""
         return [
             {
-                "title": action.label, "icon": action.icon, "variant": action.variant, "dialog": None,
+                "title": action.label,
+                "icon": action.icon,
+                "variant": action.variant,
+                "dialog": None,
                 "attrs": {"data-post": "1"} if action.at_once else {},
                 "path": f"{self._url_of(row).removesuffix('change/')}do/{action.name}/",
             }
@@ -154,11 +183,17 @@ class ActionsMixin(ModelAdmin[Any]):
         offered = super().get_actions(request)
         for action in self.object_actions:
             if action.in_bulk and action.form is None and roles.has_role(request, action.role):
-                offered[action.name] = (self._bulk_of(action), action.name, f"{action.label} the selected")
+                offered[action.name] = (
+                    self._bulk_of(action),
+                    action.name,
+                    f"{action.label} the selected",
+                )
         return offered
 
     def _bulk_of(self, action: ObjectAction) -> Callable[..., HttpResponse | None]:
-        def act(_admin: Any, request: HttpRequest, queryset: models.QuerySet[Any]) -> HttpResponse | None:
+        def act(
+            _admin: Any, request: HttpRequest, queryset: models.QuerySet[Any]
+        ) -> HttpResponse | None:
             rows = list(queryset[: MOST_ROWS + 1])
             if len(rows) > MOST_ROWS:
                 messages.error(request, f"Choose at most {MOST_ROWS:,} at a time.")
@@ -185,11 +220,20 @@ class ActionsMixin(ModelAdmin[Any]):
         if done:
             messages.success(request, f"{action.label}: done for {done}.")
         if refusals:
-            messages.warning(request, f"{action.label}: not done for {len(refusals)}. {' '.join(refusals[:3])}")
+            messages.warning(
+                request, f"{action.label}: not done for {len(refusals)}. {' '.join(refusals[:3])}"
+            )
 
-    def _ask_bulk(self, request: HttpRequest, action: ObjectAction, rows: list[Any]) -> HttpResponse:
+    def _ask_bulk(
+        self, request: HttpRequest, action: ObjectAction, rows: list[Any]
+    ) -> HttpResponse:
         context = self.admin_site.each_context(request) | {
-            "title": action.label, "opts": self.opts, "action": action, "rows": rows, "media": self.media,
-            "checkbox_name": helpers.ACTION_CHECKBOX_NAME, "select_across": request.POST.get("select_across", "0"),
+            "title": action.label,
+            "opts": self.opts,
+            "action": action,
+            "rows": rows,
+            "media": self.media,
+            "checkbox_name": helpers.ACTION_CHECKBOX_NAME,
+            "select_across": request.POST.get("select_across", "0"),
         }
         return TemplateResponse(request, "admin/ask_bulk_action.html", context)

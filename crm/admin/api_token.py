@@ -19,15 +19,21 @@ from crm.admin.forms import WorkspaceModelForm
 from crm.models import SCOPES, ApiToken
 
 _EXPLAINED = {
-    "read": "see everything", "write": "change contacts, deals, agents, triggers", "run": "run agents and emit events",
-    "replay": "run past executions again", "secrets": "see webhook addresses in full", "admin": "manage members and tokens",
+    "read": "see everything",
+    "write": "change contacts, deals, agents, triggers",
+    "run": "run agents and emit events",
+    "replay": "run past executions again",
+    "secrets": "see webhook addresses in full",
+    "admin": "manage members and tokens",
 }
 
 
 class ApiTokenForm(WorkspaceModelForm):
     scopes = forms.MultipleChoiceField(
-        choices=[(scope, f"{scope}: {_EXPLAINED[scope]}") for scope in SCOPES], initial=["read"],
-        widget=UnfoldAdminCheckboxSelectMultipleWidget, help_text="A token never does more than its owner's role allows.",
+        choices=[(scope, f"{scope}: {_EXPLAINED[scope]}") for scope in SCOPES],
+        initial=["read"],
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
+        help_text="A token never does more than its owner's role allows.",
     )
 
     def clean_expires_at(self) -> Any:
@@ -52,19 +58,30 @@ class ApiTokenAdmin(WorkspaceModelAdmin):
     search_fields = ["name", "last4"]
     object_actions = [
         ObjectAction(
-            "revoke", "Revoke", revoke, icon="key_off", shown=lambda token: token.revoked_at is None, role=ADMINISTERED["change"],
+            "revoke",
+            "Revoke",
+            revoke,
+            icon="key_off",
+            shown=lambda token: token.revoked_at is None,
+            role=ADMINISTERED["change"],
             ask="Programs that use this token lose their access at once. This cannot be undone.",
         )
     ]
 
     def get_fields(self, request: HttpRequest, obj: ApiToken | None = None) -> Any:
-        return ["name", "scope_list", "user", "state", "created_at", "last_used_at", "expires_at"] if obj else ["name", "scopes", "expires_at"]
+        return (
+            ["name", "scope_list", "user", "state", "created_at", "last_used_at", "expires_at"]
+            if obj
+            else ["name", "scopes", "expires_at"]
+        )
 
     @display(description="Scopes")
     def scope_list(self, row: ApiToken) -> str:
         return ", ".join(row.scopes)
 
-    @display(description="State", label={"Usable": "success", "Revoked": "danger", "Expired": "warning"})
+    @display(
+        description="State", label={"Usable": "success", "Revoked": "danger", "Expired": "warning"}
+    )
     def state(self, row: ApiToken) -> str:
         if row.revoked_at:
             return "Revoked"
@@ -73,14 +90,25 @@ class ApiTokenAdmin(WorkspaceModelAdmin):
     def save_model(self, request: HttpRequest, obj: ApiToken, form: Any, change: bool) -> None:
         chosen = form.cleaned_data
         token, secret = tokens.issue(
-            obj.workspace, user=request.user, name=obj.name, scopes=chosen["scopes"], expires_at=chosen["expires_at"],
+            obj.workspace,
+            user=request.user,
+            name=obj.name,
+            scopes=chosen["scopes"],
+            expires_at=chosen["expires_at"],
         )
         obj.__dict__.update(token.__dict__)
         request.new_secret = secret  # type: ignore[attr-defined]  # for the one page that shows it
 
-    def response_add(self, request: HttpRequest, obj: ApiToken, post_url_continue: str | None = None) -> HttpResponse:
+    def response_add(
+        self, request: HttpRequest, obj: ApiToken, post_url_continue: str | None = None
+    ) -> HttpResponse:
         """The secret is in this answer and nowhere else: not in a message, which would be stored, nor in a log."""
         context = self.admin_site.each_context(request) | {
-            "title": "Your new token", "opts": self.opts, "token": obj, "secret": request.new_secret,  # type: ignore[attr-defined]
+            "title": "Your new token",
+            "opts": self.opts,
+            "token": obj,
+            "secret": request.new_secret,  # type: ignore[attr-defined]
         }
-        return TemplateResponse(request, "admin/token_created.html", context, headers={"Cache-Control": "no-store"})
+        return TemplateResponse(
+            request, "admin/token_created.html", context, headers={"Cache-Control": "no-store"}
+        )

@@ -29,7 +29,9 @@ def _short(value: Any) -> Any:
     return value[:_LONGEST] + "…" if isinstance(value, str) and len(value) > _LONGEST else value
 
 
-def difference(before: dict[str, Any], after: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+def difference(
+    before: dict[str, Any], after: dict[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """What changed between two snapshots, as it was and as it is."""
     changed = [name for name in after if before.get(name) != after[name]]
     return {name: before.get(name) for name in changed}, {name: after[name] for name in changed}
@@ -38,7 +40,9 @@ def difference(before: dict[str, Any], after: dict[str, Any]) -> tuple[dict[str,
 class AuditedAdmin(ModelAdmin[Any]):
     """Hooks into the three places that Django itself logs from, all inside the action's transaction."""
 
-    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> Any:
         row = super().get_object(request, object_id, from_field)
         if row is not None:
             row._before = snapshot(row)

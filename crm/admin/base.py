@@ -27,13 +27,31 @@ from crm.admin.audited import AuditedAdmin
 from crm.admin.forms import WorkspaceModelForm, rows_within
 from crm.models import Role, Workspace
 
-READ_ONLY: Mapping[str, Role | None] = {"view": Role.VIEWER, "add": None, "change": None, "delete": None}
-EDITABLE: Mapping[str, Role | None] = {"view": Role.VIEWER, "add": Role.EDITOR, "change": Role.EDITOR, "delete": Role.EDITOR}
-ADMINISTERED: Mapping[str, Role | None] = {"view": Role.ADMIN, "add": Role.ADMIN, "change": Role.ADMIN, "delete": Role.ADMIN}
+READ_ONLY: Mapping[str, Role | None] = {
+    "view": Role.VIEWER,
+    "add": None,
+    "change": None,
+    "delete": None,
+}
+EDITABLE: Mapping[str, Role | None] = {
+    "view": Role.VIEWER,
+    "add": Role.EDITOR,
+    "change": Role.EDITOR,
+    "delete": Role.EDITOR,
+}
+ADMINISTERED: Mapping[str, Role | None] = {
+    "view": Role.ADMIN,
+    "add": Role.ADMIN,
+    "change": Role.ADMIN,
+    "delete": Role.ADMIN,
+}
 
 
 class WorkspaceModelAdmin(ActionsMixin, AuditedAdmin, ModelAdmin):
-    """`needs`: the role for each of view, add, change, delete; None is nobody. `workspace_path`: from the model to its workspace."""
+    """`needs`: the role for each of view, add, change, delete; None is nobody.
+
+    `workspace_path`: from the model to its workspace.
+    """
 
     form = WorkspaceModelForm
     needs: Mapping[str, Role | None] = EDITABLE
@@ -50,7 +68,9 @@ class WorkspaceModelAdmin(ActionsMixin, AuditedAdmin, ModelAdmin):
     def allows(self, request: HttpRequest, role: Role | None, row: Any = None) -> bool:
         if role is None:
             return False
-        return roles.has_role(request, role, workspace_id=self.workspace_id_of(row) if row is not None else None)
+        return roles.has_role(
+            request, role, workspace_id=self.workspace_id_of(row) if row is not None else None
+        )
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return self.allows(request, self.needs["view"], obj)
@@ -71,7 +91,11 @@ class WorkspaceModelAdmin(ActionsMixin, AuditedAdmin, ModelAdmin):
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
         allowed = roles.workspaces(request, self.needs["view"] or Role.OWNER).values("pk")
         queryset = super().get_queryset(request)
-        return queryset if roles.sees_all(request) else queryset.filter(**{f"{self.workspace_path}__in": allowed})
+        return (
+            queryset
+            if roles.sees_all(request)
+            else queryset.filter(**{f"{self.workspace_path}__in": allowed})
+        )
 
     def get_list_display(self, request: HttpRequest) -> Any:
         columns = list(super().get_list_display(request))
@@ -86,7 +110,9 @@ class WorkspaceModelAdmin(ActionsMixin, AuditedAdmin, ModelAdmin):
         return filters
 
     # --- the form ---------------------------------------------------------------------------------------------------
-    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> type[ModelForm[Any]]:
+    def get_form(
+        self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
+    ) -> type[ModelForm[Any]]:
         request.form_workspace = self.workspace_of_form(request, obj)  # type: ignore[attr-defined]  # for the choices
         form = super().get_form(request, obj, change, **kwargs)
         more = {"workspace": request.form_workspace, "request": request}  # type: ignore[attr-defined]
@@ -102,7 +128,9 @@ class WorkspaceModelAdmin(ActionsMixin, AuditedAdmin, ModelAdmin):
 
     def workspaces_for_new_rows(self, request: HttpRequest) -> list[Workspace]:
         if not hasattr(request, "_admin_new_in"):
-            request._admin_new_in = list(roles.workspaces(request, self.needs["add"] or Role.OWNER)[:200])  # type: ignore[attr-defined]
+            request._admin_new_in = list(
+                roles.workspaces(request, self.needs["add"] or Role.OWNER)[:200]
+            )  # type: ignore[attr-defined]
         return request._admin_new_in  # type: ignore[attr-defined,no-any-return]
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
@@ -117,43 +145,65 @@ class WorkspaceModelAdmin(ActionsMixin, AuditedAdmin, ModelAdmin):
         return [*(super().get_exclude(request, obj) or []), "workspace", "created_by"]
 
     # --- the pages --------------------------------------------------------------------------------------------------
-    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """With several workspaces, the first question is where the new row shall live: the choices of its form depend on it."""
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """With several workspaces, the first question is where the new row shall live: its choices depend on it."""
         asks = self.workspace_path == "workspace" and self.has_add_permission(request)
         if asks and self.workspace_of_form(request, None) is None:
             context = self.admin_site.each_context(request) | {
-                "title": f"Add {self.opts.verbose_name}", "opts": self.opts, "media": self.media,
-                "workspaces": self.workspaces_for_new_rows(request), "query": request.GET.copy(),
+                "title": f"Add {self.opts.verbose_name}",
+                "opts": self.opts,
+                "media": self.media,
+                "workspaces": self.workspaces_for_new_rows(request),
+                "query": request.GET.copy(),
             }
             return TemplateResponse(request, "admin/choose_workspace.html", context)
         return super().add_view(request, form_url, extra_context)
 
     def changeform_view(
-        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: dict[str, Any] | None = None,
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
     ) -> Any:
-        return self._told(request, partial(super().changeform_view, request, object_id, form_url, extra_context))
+        return self._told(
+            request, partial(super().changeform_view, request, object_id, form_url, extra_context)
+        )
 
-    def delete_view(self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
         return self._told(request, partial(super().delete_view, request, object_id, extra_context))
 
     def _told(self, request: HttpRequest, act: Callable[[], HttpResponse]) -> HttpResponse:
-        """What a verb refuses while it is saving is a message, and nothing was saved: the views are one transaction each."""
+        """What a verb refuses while saving is a message, and nothing was saved: each view is one transaction."""
         try:
             return act()
         except ValidationError as refusal:
             messages.error(request, f"Nothing was changed. {' '.join(refusal.messages)}")
         except IntegrityError:
-            messages.error(request, "Nothing was changed: somebody saved the same at the same moment. Please look and try again.")
+            messages.error(
+                request,
+                "Nothing was changed: somebody saved the same at the same moment. Please look and try again.",
+            )
         return HttpResponseRedirect(request.get_full_path())
 
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
         def act() -> HttpResponse:
-            with transaction.atomic():  # Django's own delete action writes the trail and the deletion one after the other
+            with (
+                transaction.atomic()
+            ):  # Django's own delete action writes the trail and the deletion one after the other
                 return super(WorkspaceModelAdmin, self).changelist_view(request, extra_context)
 
         return self._told(request, act)
 
-    def response_action(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> HttpResponse | None:
+    def response_action(
+        self, request: HttpRequest, queryset: models.QuerySet[Any]
+    ) -> HttpResponse | None:
         """Django asks the database for whatever ids were sent; one that is no id would be a 500."""
         try:
             for given in request.POST.getlist(helpers.ACTION_CHECKBOX_NAME):
@@ -172,8 +222,12 @@ class WorkspaceModelAdmin(ActionsMixin, AuditedAdmin, ModelAdmin):
 class OwnRowsFilter(RelatedFieldListFilter):
     """A filter by a foreign key that only names rows of the person's own workspaces."""
 
-    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> list[tuple[Any, str]]:
+    def field_choices(
+        self, field: Any, request: HttpRequest, model_admin: Any
+    ) -> list[tuple[Any, str]]:
         is_workspace = field.remote_field.model is Workspace
         limit = roles.in_workspaces(request, "pk" if is_workspace else "workspace")
         ordering = self.field_admin_ordering(field, request, model_admin)
-        return list(field.get_choices(include_blank=False, ordering=ordering, limit_choices_to=limit))
+        return list(
+            field.get_choices(include_blank=False, ordering=ordering, limit_choices_to=limit)
+        )

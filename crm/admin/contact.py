@@ -24,7 +24,17 @@ class ContactAdmin(WorkspaceModelAdmin):
     search_fields = ["first_name", "last_name", "email", "company"]
     readonly_fields = ["created_at", "updated_at"]
     fieldsets = [
-        (None, {"fields": [("first_name", "last_name"), ("email", "phone"), ("company", "title"), ("source", "owner")]}),
+        (
+            None,
+            {
+                "fields": [
+                    ("first_name", "last_name"),
+                    ("email", "phone"),
+                    ("company", "title"),
+                    ("source", "owner"),
+                ]
+            },
+        ),
         ("Custom fields", {"fields": ["custom"]}),
         ("History", {"fields": [("created_at", "updated_at")]}),
     ]

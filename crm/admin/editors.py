@@ -1,8 +1,8 @@
 """Form fields for structured values: an editor in place of a box with JSON in it.
 
-The page holds one hidden input with the value as JSON, what the editor may offer as `json_script`, and an empty box that a script of
-`static/admin/` fills. Whatever the script sent, the server checks; faults come back with the path of their place, and the
-editor marks it.
+The page holds one hidden input with the value as JSON, what the editor may offer as `json_script`, and an empty box
+that a script of `static/admin/` fills. Whatever the script sent, the server checks; faults come back with the path of
+their place, and the editor marks it.
 """
 
 from __future__ import annotations
@@ -34,12 +34,18 @@ class EditorWidget(forms.Widget):
 
     @property
     def media(self) -> forms.Media:
-        return forms.Media(js=["admin/editor.js", *self.scripts], css={"all": ["admin/editors.css"]})
+        return forms.Media(
+            js=["admin/editor.js", *self.scripts], css={"all": ["admin/editors.css"]}
+        )
 
     def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
         element = (attrs or {}).get("id") or f"id_{name}"
         context = {
-            "name": name, "id": element, "config_id": f"{element}_config", "value": value, "editor": self.editor,
+            "name": name,
+            "id": element,
+            "config_id": f"{element}_config",
+            "value": value,
+            "editor": self.editor,
             "config": self.config | {"problems": self.problems},
         }
         return render_to_string("admin/widgets/editor.html", context)
@@ -48,11 +54,14 @@ class EditorWidget(forms.Widget):
 class EditorBoundField(BoundField):
     """Tells the widget where the faults are, before it is drawn."""
 
-    def as_widget(self, widget: Any = None, attrs: Any = None, only_initial: bool = False) -> SafeString:
+    def as_widget(
+        self, widget: Any = None, attrs: Any = None, only_initial: bool = False
+    ) -> SafeString:
         widget = widget or self.field.widget
         found = self.form.errors.as_data().get(self.name, []) if self.form.is_bound else []
         widget.problems = [
-            {"path": str((error.params or {}).get("path", "")), "message": " ".join(error.messages)} for error in found
+            {"path": str((error.params or {}).get("path", "")), "message": " ".join(error.messages)}
+            for error in found
         ]
         return super().as_widget(widget, attrs, only_initial)
 
@@ -77,7 +86,9 @@ class EditorField(forms.Field):
         try:
             return self.read(json.loads(value))
         except json.InvalidJSON as error:
-            raise ValidationError(f"The editor sent what is not JSON: {error.message}. Please reload the page.") from error
+            raise ValidationError(
+                f"The editor sent what is not JSON: {error.message}. Please reload the page."
+            ) from error
 
     def has_changed(self, initial: Any, data: Any) -> bool:
         try:

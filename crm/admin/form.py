@@ -19,8 +19,15 @@ from crm.admin.rows import RecordsField
 from crm.models import Form
 
 TYPES = {
-    "text": "Text", "email": "E-mail", "tel": "Phone", "url": "Web address", "number": "Number", "date": "Date",
-    "textarea": "Long text", "select": "Choice", "checkbox": "Tick box",
+    "text": "Text",
+    "email": "E-mail",
+    "tel": "Phone",
+    "url": "Web address",
+    "number": "Number",
+    "date": "Date",
+    "textarea": "Long text",
+    "select": "Choice",
+    "checkbox": "Tick box",
 }
 
 
@@ -32,14 +39,33 @@ class FormFieldsField(RecordsField):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.widget.config = {
-            "ordered": True, "add": "Add a field", "empty": "A form needs at least one field.",
+            "ordered": True,
+            "add": "Add a field",
+            "empty": "A form needs at least one field.",
             "columns": [
                 {"name": "label", "label": "Label", "type": "text", "placeholder": "Your name"},
-                {"name": "name", "label": "Name in data", "type": "text", "placeholder": "name", "narrow": True},
-                {"name": "type", "label": "Type", "type": "select", "start": "text", "options": [{"value": key, "label": label} for key, label in TYPES.items()]},
+                {
+                    "name": "name",
+                    "label": "Name in data",
+                    "type": "text",
+                    "placeholder": "name",
+                    "narrow": True,
+                },
+                {
+                    "name": "type",
+                    "label": "Type",
+                    "type": "select",
+                    "start": "text",
+                    "options": [{"value": key, "label": label} for key, label in TYPES.items()],
+                },
                 {"name": "required", "label": "Required", "type": "checkbox"},
                 {"name": "help", "label": "Hint", "type": "text"},
-                {"name": "options", "label": "Choices", "type": "texts", "only": {"type": ["select"]}},
+                {
+                    "name": "options",
+                    "label": "Choices",
+                    "type": "texts",
+                    "only": {"type": ["select"]},
+                },
             ],
         }
 
@@ -48,7 +74,10 @@ class FormFieldsField(RecordsField):
         try:
             form_fields.known_fields([self.read_record(record)])
         except ValidationError as error:
-            return [Problem(_place(said), said) for said in (text.removeprefix("Field 1: ") for text in error.messages)]
+            return [
+                Problem(_place(said), said)
+                for said in (text.removeprefix("Field 1: ") for text in error.messages)
+            ]
         return []
 
     def problems_of_all(self, records: list[dict[str, Any]]) -> list[Problem]:
@@ -59,13 +88,28 @@ class FormFieldsField(RecordsField):
         return []
 
     def read_record(self, record: dict[str, Any]) -> dict[str, Any]:
-        field = {"name": record.get("name"), "label": record.get("label"), "type": record.get("type"), "required": record.get("required", False)}
-        more = {"help": record.get("help"), "options": record.get("options") if record.get("type") == "select" else None}
+        field = {
+            "name": record.get("name"),
+            "label": record.get("label"),
+            "type": record.get("type"),
+            "required": record.get("required", False),
+        }
+        more = {
+            "help": record.get("help"),
+            "options": record.get("options") if record.get("type") == "select" else None,
+        }
         return field | {name: value for name, value in more.items() if value}
 
 
 def _place(said: str) -> str:
-    words = {"the name": "name", "the label": "label", "the type": "type", "help": "help", "required": "required", "a select": "options"}
+    words = {
+        "the name": "name",
+        "the label": "label",
+        "the type": "type",
+        "help": "help",
+        "required": "required",
+        "a select": "options",
+    }
     return next((column for start, column in words.items() if said.startswith(start)), "")
 
 
@@ -76,11 +120,13 @@ class FormAdminForm(WorkspaceModelForm):
 
     class Meta:
         model = Form
-        exclude = ["fields"]  # noqa: DJ006 - shown as form_fields
+        exclude = ["fields"]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         instance = kwargs.get("instance")
-        kwargs["initial"] = {"form_fields": (instance or Form()).fields} | (kwargs.get("initial") or {})
+        kwargs["initial"] = {"form_fields": (instance or Form()).fields} | (
+            kwargs.get("initial") or {}
+        )
         super().__init__(*args, **kwargs)
 
     def _post_clean(self) -> None:
@@ -112,11 +158,20 @@ class FormAdmin(WorkspaceModelAdmin):
     def page_link(self, row: Form) -> str | SafeString:
         if row._state.adding:
             return "There is one as soon as the form is saved."
-        return format_html('<a class="text-link" href="/forms/{}/" target="_blank" rel="noopener">/forms/{}/</a>', row.public_id, row.public_id)
+        return format_html(
+            '<a class="text-link" href="/forms/{}/" target="_blank" rel="noopener">/forms/{}/</a>',
+            row.public_id,
+            row.public_id,
+        )
 
     @display(description="Submissions")
     def submissions_link(self, row: Form) -> str | SafeString:
         if row._state.adding:
             return "0"
         url = reverse("admin:crm_formsubmission_changelist")
-        return format_html('<a class="text-link" href="{}?form__id__exact={}">{} received</a>', url, row.pk, row.submissions_count)
+        return format_html(
+            '<a class="text-link" href="{}?form__id__exact={}">{} received</a>',
+            url,
+            row.pk,
+            row.submissions_count,
+        )

@@ -23,7 +23,10 @@ class FormSubmissionAdmin(WorkspaceModelAdmin):
     search_fields = ["contact__email"]
     fields = ["form", "contact", "verdict", "submitted_at", "answers"]
 
-    @display(description="Kind", label={"New contact": "success", "Known contact": "info", "Spam": "danger"})
+    @display(
+        description="Kind",
+        label={"New contact": "success", "Known contact": "info", "Spam": "danger"},
+    )
     def verdict(self, row: FormSubmission) -> str:
         if row.is_spam:
             return "Spam"

@@ -30,8 +30,13 @@ class WorkspaceModelForm(forms.ModelForm[Any]):
         return super()._get_validation_exclusions() - {"workspace"}  # type: ignore[misc]  # not in the stubs
 
 
-def add_problems(form: forms.BaseForm, problems: Mapping[str, Sequence[str]], *, names: Mapping[str, str] | None = None) -> None:
-    """Tells each problem (`steps[0].params.to` -> messages) at its field, with the rest of the path for the editor.
+def add_problems(
+    form: forms.BaseForm,
+    problems: Mapping[str, Sequence[str]],
+    *,
+    names: Mapping[str, str] | None = None,
+) -> None:
+    """Tells each problem (`steps[0].params.to` -> messages) at its field, and the editor the rest of the path.
 
     `names`: the form's field where it is not the path's first part. What no field of the form is about is told above it.
     """

@@ -25,22 +25,33 @@ class MemberForm(WorkspaceModelForm):
 
     def clean_role(self) -> str:
         role: str = self.cleaned_data["role"]
-        if Role.OWNER in (role, self.instance.role) and role != self.initial.get("role") and not self._is_owner():
+        if (
+            Role.OWNER in (role, self.instance.role)
+            and role != self.initial.get("role")
+            and not self._is_owner()
+        ):
             raise forms.ValidationError("Only an owner makes or changes an owner.")
         return role
 
     def _is_owner(self) -> bool:
-        return self.workspace is not None and roles.has_role(self.request, Role.OWNER, workspace_id=self.workspace.pk)
+        return self.workspace is not None and roles.has_role(
+            self.request, Role.OWNER, workspace_id=self.workspace.pk
+        )
 
 
 class InvitationForm(MemberForm):
-    email = forms.EmailField(widget=UnfoldAdminEmailInputWidget, help_text="They get an e-mail with a link to choose a password.")
+    email = forms.EmailField(
+        widget=UnfoldAdminEmailInputWidget,
+        help_text="They get an e-mail with a link to choose a password.",
+    )
     first_name = forms.CharField(widget=UnfoldAdminTextInputWidget, max_length=150, required=False)
     last_name = forms.CharField(widget=UnfoldAdminTextInputWidget, max_length=150, required=False)
 
     def clean_email(self) -> str:
         email: str = self.cleaned_data["email"]
-        if Membership.objects.filter(workspace=self.workspace, user__email__iexact=email, user__is_active=True).exists():
+        if Membership.objects.filter(
+            workspace=self.workspace, user__email__iexact=email, user__is_active=True
+        ).exists():
             raise forms.ValidationError("This person is a member already.")
         return email
 
@@ -62,17 +73,29 @@ class MembershipAdmin(WorkspaceModelAdmin):
     list_filter = ["role"]
     search_fields = ["user__username", "user__email"]
     readonly_fields = ["user", "created_at"]
-    object_actions = [ObjectAction("invite", "Write to them again", write_again, role=Role.ADMIN, icon="forward_to_inbox")]
+    object_actions = [
+        ObjectAction(
+            "invite", "Write to them again", write_again, role=Role.ADMIN, icon="forward_to_inbox"
+        )
+    ]
 
     @admin.display(description="E-mail", ordering="user__email")
     def email(self, row: Membership) -> str:
         return row.user.email
 
-    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
-        return super().get_form(request, obj, change, **({} if obj else {"form": InvitationForm}) | kwargs)
+    def get_form(
+        self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
+    ) -> Any:
+        return super().get_form(
+            request, obj, change, **({} if obj else {"form": InvitationForm}) | kwargs
+        )
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return ["user", "role", "created_at"] if obj else ["email", "role", ("first_name", "last_name")]
+        return (
+            ["user", "role", "created_at"]
+            if obj
+            else ["email", "role", ("first_name", "last_name")]
+        )
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         needed = Role.OWNER if obj is not None and obj.role == Role.OWNER else Role.ADMIN
@@ -82,7 +105,9 @@ class MembershipAdmin(WorkspaceModelAdmin):
         if change:
             members.change_role(obj, role=form.cleaned_data["role"])
             return
-        chosen = {name: form.cleaned_data[name] for name in ("email", "role", "first_name", "last_name")}
+        chosen = {
+            name: form.cleaned_data[name] for name in ("email", "role", "first_name", "last_name")
+        }
         obj.__dict__.update(members.invite(obj.workspace, **chosen).__dict__)
 
     def delete_model(self, request: HttpRequest, obj: Membership) -> None:

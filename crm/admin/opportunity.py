@@ -28,7 +28,9 @@ class OpportunityForm(WorkspaceModelForm):
         super().__init__(*args, **kwargs)
         if "stage" in self.fields:
             stages = self.workspace.stages if self.workspace else DEFAULT_STAGES
-            known = dict.fromkeys([*stages, *([self.instance.stage] if not self.instance._state.adding else [])])
+            known = dict.fromkeys(
+                [*stages, *([self.instance.stage] if not self.instance._state.adding else [])]
+            )
             self.fields["stage"].choices = [(stage, stage) for stage in known]  # type: ignore[attr-defined]
 
 
@@ -40,9 +42,13 @@ class StageFilter(SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         lists = roles.workspaces(request).values_list("stages", flat=True)[:50]
-        return [(stage, stage) for stage in dict.fromkeys(stage for stages in lists for stage in stages)]
+        return [
+            (stage, stage) for stage in dict.fromkeys(stage for stages in lists for stage in stages)
+        ]
 
-    def queryset(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> models.QuerySet[Any]:
+    def queryset(
+        self, request: HttpRequest, queryset: models.QuerySet[Any]
+    ) -> models.QuerySet[Any]:
         return queryset.filter(stage=self.value()) if self.value() else queryset
 
 
@@ -56,7 +62,17 @@ class OpportunityAdmin(WorkspaceModelAdmin):
     autocomplete_fields = ["contact"]
     readonly_fields = ["created_at", "updated_at"]
     fieldsets = [
-        (None, {"fields": ["name", ("value", "currency"), ("stage", "close_date"), ("contact", "owner")]}),
+        (
+            None,
+            {
+                "fields": [
+                    "name",
+                    ("value", "currency"),
+                    ("stage", "close_date"),
+                    ("contact", "owner"),
+                ]
+            },
+        ),
         ("Custom fields", {"fields": ["custom"]}),
         ("History", {"fields": [("created_at", "updated_at")]}),
     ]
@@ -65,6 +81,10 @@ class OpportunityAdmin(WorkspaceModelAdmin):
     def amount(self, row: Opportunity) -> str:
         return f"{row.value:,.2f} {row.currency}"
 
-    @display(description="Stage", ordering="stage", label={"Closed Won": "success", "Closed Lost": "danger"})
+    @display(
+        description="Stage",
+        ordering="stage",
+        label={"Closed Won": "success", "Closed Lost": "danger"},
+    )
     def stage_badge(self, row: Opportunity) -> str:
         return row.stage

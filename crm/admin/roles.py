@@ -16,7 +16,9 @@ RANKS = {Role.VIEWER: 0, Role.EDITOR: 1, Role.ADMIN: 2, Role.OWNER: 3}
 def roles(request: HttpRequest) -> dict[uuid.UUID, Role]:
     """The role in each own workspace; read once per request."""
     if not hasattr(request, "_admin_roles"):
-        rows = Membership.objects.filter(user_id=request.user.pk).values_list("workspace_id", "role")
+        rows = Membership.objects.filter(user_id=request.user.pk).values_list(
+            "workspace_id", "role"
+        )
         request._admin_roles = {pk: Role(role) for pk, role in rows}  # type: ignore[attr-defined]
     return cast("dict[uuid.UUID, Role]", request._admin_roles)  # type: ignore[attr-defined]
 
@@ -30,7 +32,13 @@ def has_role(request: HttpRequest, role: Role, *, workspace_id: uuid.UUID | None
     if sees_all(request):
         return True
     held = roles(request)
-    asked = held.values() if workspace_id is None else [held[workspace_id]] if workspace_id in held else []
+    asked = (
+        held.values()
+        if workspace_id is None
+        else [held[workspace_id]]
+        if workspace_id in held
+        else []
+    )
     return any(RANKS[one] >= RANKS[role] for one in asked)
 
 
@@ -48,5 +56,5 @@ def has_several(request: HttpRequest) -> bool:
 
 
 def in_workspaces(request: HttpRequest, path: str) -> dict[str, Any]:
-    """Filter arguments that keep a query within the person's workspaces; `path` leads from its model to the workspace."""
+    """Filter arguments that keep a query within the person's workspaces; `path` leads to the workspace."""
     return {} if sees_all(request) else {f"{path}__in": list(roles(request))}

@@ -13,9 +13,10 @@ MAX_NAME = 200
 
 
 class RowsWidget(EditorWidget):
-    """`config`: `{"columns": [{"name", "label", "type", ...}], "add": "Add a stage", "ordered": bool, "empty": "No stages yet."}`.
+    """`config`: `{"columns": [{"name", "label", "type", ...}], "add": "Add a stage", "ordered", "empty"}`.
 
-    Column types: text, textarea, number, checkbox, select, suggest (free text with suggestions), texts (one per line), value (of any type).
+    Column types: text, textarea, number, checkbox, select, suggest (free text with suggestions), texts (one per line),
+    value (of any type).
     """
 
     editor = "rows"
@@ -23,23 +24,42 @@ class RowsWidget(EditorWidget):
 
 
 class PairsField(EditorField):
-    """A JSON object as rows of name and value. In the editor's shape it is a list of pairs, so that a doubled name is seen."""
+    """A JSON object as rows of name and value. The editor sends a list of pairs, so that a doubled name is seen."""
 
     widget = RowsWidget
     empty = dict
 
     def __init__(
-        self, *, name_label: str = "Name", value_label: str = "Value", add: str = "Add a value", value_type: str = "value",
-        suggestions: Sequence[str] = (), value_suggestions: Sequence[str] = (), **kwargs: Any,
+        self,
+        *,
+        name_label: str = "Name",
+        value_label: str = "Value",
+        add: str = "Add a value",
+        value_type: str = "value",
+        suggestions: Sequence[str] = (),
+        value_suggestions: Sequence[str] = (),
+        **kwargs: Any,
     ) -> None:
         kwargs.setdefault("required", False)
         super().__init__(**kwargs)
         self.value_type = value_type
         self.widget.config = {
-            "pairs": True, "add": add,
+            "pairs": True,
+            "add": add,
             "columns": [
-                {"name": "name", "label": name_label, "type": "suggest", "options": list(suggestions), "narrow": True},
-                {"name": "value", "label": value_label, "type": value_type, "options": list(value_suggestions)},
+                {
+                    "name": "name",
+                    "label": name_label,
+                    "type": "suggest",
+                    "options": list(suggestions),
+                    "narrow": True,
+                },
+                {
+                    "name": "value",
+                    "label": value_label,
+                    "type": value_type,
+                    "options": list(value_suggestions),
+                },
             ],
         }
 
@@ -51,7 +71,11 @@ class PairsField(EditorField):
         if not isinstance(pairs, list) or len(pairs) > MAX_ROWS:
             refuse([Problem("", f"Give at most {MAX_ROWS} rows of a name and a value.")])
         found: dict[str, Any] = {}
-        refuse(problem for index, pair in enumerate(pairs) if (problem := self._take(found, index, pair)))
+        refuse(
+            problem
+            for index, pair in enumerate(pairs)
+            if (problem := self._take(found, index, pair))
+        )
         return found
 
     def _take(self, found: dict[str, Any], index: int, pair: Any) -> Problem | None:
@@ -82,7 +106,10 @@ class RecordsField(EditorField):
                 problems.append(Problem(f"[{index}]", "A row is a record."))
                 continue
             problems += [
-                Problem(f"[{index}].{problem.path}".rstrip("."), problem.message, problem.suggestion) for problem in self.problems_of(record)
+                Problem(
+                    f"[{index}].{problem.path}".rstrip("."), problem.message, problem.suggestion
+                )
+                for problem in self.problems_of(record)
             ]
             records.append(self.read_record(record))
         refuse(problems)

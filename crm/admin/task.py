@@ -30,7 +30,15 @@ class TaskAdmin(WorkspaceModelAdmin):
     autocomplete_fields = ["contact", "opportunity"]
     readonly_fields = ["created_at"]
     fields = ["title", ("contact", "opportunity"), "owner", ("due_at", "done_at"), "created_at"]
-    object_actions = [ObjectAction("finish", "Mark as done", finish, icon="task_alt", shown=lambda task: task.done_at is None)]
+    object_actions = [
+        ObjectAction(
+            "finish",
+            "Mark as done",
+            finish,
+            icon="task_alt",
+            shown=lambda task: task.done_at is None,
+        )
+    ]
 
     @display(description="State", label={"Done": "success", "Open": "info"})
     def state(self, row: Task) -> str:

@@ -22,7 +22,15 @@ class PersonAdmin(AuditedAdmin, UserAdmin, ModelAdmin):  # type: ignore[misc]  #
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
-    list_display = ["username", "email", "first_name", "last_name", "is_active", "is_staff", "last_login"]
+    list_display = [
+        "username",
+        "email",
+        "first_name",
+        "last_name",
+        "is_active",
+        "is_staff",
+        "last_login",
+    ]
     list_filter = ["is_active", "is_staff", "is_superuser"]
     filter_horizontal = []
     readonly_fields = ["last_login", "date_joined"]

@@ -21,7 +21,10 @@ class ValueField(EditorField):
     def __init__(self, *, kind: type, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.kind = kind
-        self.widget.config = {"label": str(kwargs.get("label", "Value")), "only": "group" if kind is dict else None}
+        self.widget.config = {
+            "label": str(kwargs.get("label", "Value")),
+            "only": "group" if kind is dict else None,
+        }
 
     def read(self, value: Any) -> Any:
         if not isinstance(value, self.kind):

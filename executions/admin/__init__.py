@@ -1,4 +1,7 @@
-"""The admin of everything that acts, and of what happened. Agents and triggers stand here too: their buttons call the engine."""
+"""The admin of everything that acts, and of what happened.
+
+Agents, triggers and workspaces stand here too: their buttons call the engine.
+"""
 
 from django.apps import apps
 from django.contrib import admin

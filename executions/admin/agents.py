@@ -22,7 +22,7 @@ from crm.admin.rows import PairsField
 from executions import launch
 from executions.admin import vocabulary
 from executions.admin.steps import LimitsField, StepsField
-from executions.admin.words import STATUS_OF_AGENT, agent_figures
+from executions.admin.words import STATUS_OF_AGENT, agent_figures, badge
 from executions.models import Status
 
 
@@ -40,9 +40,13 @@ class AgentForm(WorkspaceModelForm):
 
     def _post_clean(self) -> None:
         """In place of Django's own checks, which would copy the values onto the row before they are judged."""
-        self.given = {name: self.cleaned_data[name] for name in blueprint.FIELDS if name in self.cleaned_data}
+        self.given = {
+            name: self.cleaned_data[name] for name in blueprint.FIELDS if name in self.cleaned_data
+        }
         add_problems(self, validation.check(self.given, workspace=self.instance.workspace))
-        same = Agent.objects.filter(workspace=self.instance.workspace, name=str(self.given.get("name", "")).strip())
+        same = Agent.objects.filter(
+            workspace=self.instance.workspace, name=str(self.given.get("name", "")).strip()
+        )
         if same.exclude(pk=self.instance.pk).exists():
             self.add_error("name", "An agent with this name exists already.")
 
@@ -63,7 +67,9 @@ def activate(request: HttpRequest, agent: Agent, cleaned: dict[str, Any]) -> Don
 
 def pause(request: HttpRequest, agent: Agent, cleaned: dict[str, Any]) -> Done:
     launch.pause(agent)
-    return Done(f"{agent} is paused. Its events are still recorded, and answered with skipped runs.")
+    return Done(
+        f"{agent} is paused. Its events are still recorded, and answered with skipped runs."
+    )
 
 
 def archive(request: HttpRequest, agent: Agent, cleaned: dict[str, Any]) -> Done:
@@ -72,15 +78,27 @@ def archive(request: HttpRequest, agent: Agent, cleaned: dict[str, Any]) -> Done
 
 
 def run_now(request: HttpRequest, agent: Agent, cleaned: dict[str, Any]) -> Done:
-    execution = launch.run_now(agent, inputs=cleaned.get("inputs") or {}, actor=f"user:{request.user.pk}")
-    said = "It was skipped: its page says why." if execution.status == Status.SKIPPED else "It runs: this page follows it."
-    return Done(said, after={"execution_id": str(execution.pk)}, url=reverse("admin:executions_execution_change", args=[execution.pk]))
+    execution = launch.run_now(
+        agent, inputs=cleaned.get("inputs") or {}, actor=f"user:{request.user.pk}"
+    )
+    said = (
+        "It was skipped: its page says why."
+        if execution.status == Status.SKIPPED
+        else "It runs: this page follows it."
+    )
+    return Done(
+        said,
+        after={"execution_id": str(execution.pk)},
+        url=reverse("admin:executions_execution_change", args=[execution.pk]),
+    )
 
 
 def inputs_form(agent: Agent) -> type[forms.Form]:
     class InputsForm(forms.Form):
         inputs = PairsField(
-            label="Inputs", add="Add an input", initial=dict.fromkeys(vocabulary.input_names(agent), ""),
+            label="Inputs",
+            add="Add an input",
+            initial=dict.fromkeys(vocabulary.input_names(agent), ""),
             help_text="The steps read them as @inputs.name. None are needed where the steps use none.",
         )
 
@@ -93,31 +111,67 @@ class AgentAdmin(WorkspaceModelAdmin):
     list_display = ["name", "status_badge", "step_count", "trigger_links", "updated_at"]
     list_filter = ["status"]
     search_fields = ["name", "description"]
-    readonly_fields = ["status_badge", "figures", "trigger_links", "created_at", "updated_at"]
+    readonly_fields = ["status_now", "figures", "trigger_links", "created_at", "updated_at"]
     change_form_outer_before_template = "admin/agent_warning.html"
     object_actions = [
-        ObjectAction("run", "Run now", run_now, icon="play_arrow", variant=ActionVariant.PRIMARY, form=inputs_form, shown=lambda agent: agent.status != AgentStatus.ARCHIVED),
-        ObjectAction("activate", "Activate", activate, icon="bolt", variant=ActionVariant.SUCCESS, shown=lambda agent: agent.status != AgentStatus.LIVE),
-        ObjectAction("pause", "Pause", pause, icon="pause", shown=lambda agent: agent.status == AgentStatus.LIVE),
         ObjectAction(
-            "archive", "Archive", archive, icon="archive", shown=lambda agent: agent.status != AgentStatus.ARCHIVED,
+            "run",
+            "Run now",
+            run_now,
+            icon="play_arrow",
+            variant=ActionVariant.PRIMARY,
+            form=inputs_form,
+            shown=lambda agent: agent.status != AgentStatus.ARCHIVED,
+        ),
+        ObjectAction(
+            "activate",
+            "Activate",
+            activate,
+            icon="bolt",
+            variant=ActionVariant.SUCCESS,
+            shown=lambda agent: agent.status != AgentStatus.LIVE,
+        ),
+        ObjectAction(
+            "pause",
+            "Pause",
+            pause,
+            icon="pause",
+            shown=lambda agent: agent.status == AgentStatus.LIVE,
+        ),
+        ObjectAction(
+            "archive",
+            "Archive",
+            archive,
+            icon="archive",
+            shown=lambda agent: agent.status != AgentStatus.ARCHIVED,
             ask="It does nothing any more, and its triggers are answered with skipped runs. You can activate it again.",
         ),
     ]
 
     def get_fieldsets(self, request: HttpRequest, obj: Agent | None = None) -> Any:
-        state = [("Now", {"fields": [("status_badge", "trigger_links"), "figures"]})] if obj else []
+        state = [("Now", {"fields": [("status_now", "trigger_links"), "figures"]})] if obj else []
         history = [("History", {"fields": [("created_at", "updated_at")]})] if obj else []
         return [
             *state,
             (None, {"fields": ["name", "description"]}),
-            ("Steps", {"fields": ["steps"], "description": "Done in this order, each time one of its triggers fires."}),
+            (
+                "Steps",
+                {
+                    "fields": ["steps"],
+                    "description": "Done in this order, each time one of its triggers fires.",
+                },
+            ),
             ("Limits", {"fields": ["restrictions"]}),
             *history,
         ]
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request).select_related("workspace", "gate").prefetch_related("triggers")
+        return (
+            super()
+            .get_queryset(request)
+            .select_related("workspace", "gate")
+            .prefetch_related("triggers")
+        )
 
     @display(description="Status", ordering="status", label=STATUS_OF_AGENT)
     def status_badge(self, row: Agent) -> str:
@@ -129,7 +183,14 @@ class AgentAdmin(WorkspaceModelAdmin):
 
     @display(description="Triggers")
     def trigger_links(self, row: Agent) -> str:
-        return render_to_string("admin/trigger_links.html", {"triggers": [one for one in row.triggers.all() if not one.is_builtin], "agent": row})
+        return render_to_string(
+            "admin/trigger_links.html",
+            {"triggers": [one for one in row.triggers.all() if not one.is_builtin], "agent": row},
+        )
+
+    @display(description="Status")
+    def status_now(self, row: Agent) -> str:
+        return badge(row.get_status_display(), STATUS_OF_AGENT)
 
     @display(description="Use")
     def figures(self, row: Agent) -> str:

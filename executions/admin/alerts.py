@@ -17,7 +17,9 @@ from executions.models import Alert
 
 
 def acknowledge(request: HttpRequest, alert: Alert, cleaned: dict[str, Any]) -> Done:
-    if not Alert.objects.filter(pk=alert.pk, seen_at=None).update(seen_at=clock.now(), seen_by_id=request.user.pk):
+    if not Alert.objects.filter(pk=alert.pk, seen_at=None).update(
+        seen_at=clock.now(), seen_by_id=request.user.pk
+    ):
         raise Refused("Somebody has seen it already.")
     return Done("Marked as seen.")
 
@@ -30,7 +32,15 @@ class AlertAdmin(WorkspaceModelAdmin):
     list_filter = [("seen_at", EmptyFieldListFilter), "kind", ("agent", OwnRowsFilter)]
     search_fields = ["message"]
     fields = ["message", "kind_badge", "about", "seen", "seen_by", "created_at"]
-    object_actions = [ObjectAction("acknowledge", "Mark as seen", acknowledge, icon="done_all", shown=lambda alert: alert.seen_at is None)]
+    object_actions = [
+        ObjectAction(
+            "acknowledge",
+            "Mark as seen",
+            acknowledge,
+            icon="done_all",
+            shown=lambda alert: alert.seen_at is None,
+        )
+    ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return self.fields

@@ -59,7 +59,13 @@ class EventAdmin(WorkspaceModelAdmin):
     fields = ["type"]
     change_form_template = "admin/triggers/event/page.html"
     object_actions = [
-        ObjectAction("revive", "Try again", revive, icon="replay", shown=lambda event: event.state == EventState.DEAD),
+        ObjectAction(
+            "revive",
+            "Try again",
+            revive,
+            icon="replay",
+            shown=lambda event: event.state == EventState.DEAD,
+        ),
     ]
 
     class Media:
@@ -75,8 +81,12 @@ class EventAdmin(WorkspaceModelAdmin):
     def event_of(row: Event) -> Event:
         return row
 
-    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
-        return search.narrowed(request, queryset, search_term, subject="subject", ids=("pk", "root_id")), False
+    def get_search_results(
+        self, request: HttpRequest, queryset: Any, search_term: str
+    ) -> tuple[Any, bool]:
+        return search.narrowed(
+            request, queryset, search_term, subject="subject", ids=("pk", "root_id")
+        ), False
 
     @display(description="What", ordering="type")
     def what(self, row: Event) -> str:
@@ -87,23 +97,44 @@ class EventAdmin(WorkspaceModelAdmin):
         link = getattr(row, "about", None)
         return link.name if link else row.subject
 
-    @display(description="State", ordering="state", label={"New": "info", "Matched": "success", "Dead": "danger"})
+    @display(
+        description="State",
+        ordering="state",
+        label={"New": "info", "Matched": "success", "Dead": "danger"},
+    )
     def state_badge(self, row: Event) -> str:
         return row.get_state_display()
 
-    def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
         event = self.get_object(request, unquote(object_id))
         context = self._page(event) if event is not None else {}
         return super().change_view(request, object_id, form_url, context | (extra_context or {}))
 
     def _page(self, event: Event) -> dict[str, Any]:
         links = names_of([event])
-        rows = Execution.objects.filter(event=event).select_related("workspace").order_by("id").defer("inputs", "output", "usage")
+        rows = (
+            Execution.objects.filter(event=event)
+            .select_related("workspace")
+            .order_by("id")
+            .defer("inputs", "output", "usage")
+        )
         return {
-            "event": event, "event_said": feed.label(event.type),
-            "subject": links.get((event.workspace_id, event.subject)), "actor": links.get((event.workspace_id, event.actor)),
+            "event": event,
+            "event_said": feed.label(event.type),
+            "subject": links.get((event.workspace_id, event.subject)),
+            "actor": links.get((event.workspace_id, event.actor)),
             "answers": [
-                {"execution": one, "in_short": words.in_short(one), "variant": STATUS_OF_EXECUTION.get(one.get_status_display(), "default")}
+                {
+                    "execution": one,
+                    "in_short": words.in_short(one),
+                    "variant": STATUS_OF_EXECUTION.get(one.get_status_display(), "default"),
+                }
                 for one in rows[:LISTENERS]
             ],
         }

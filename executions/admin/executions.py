@@ -28,7 +28,9 @@ from triggers.models import Event
 def cancel(request: HttpRequest, execution: Execution, cleaned: dict[str, Any]) -> Done:
     if not launch.cancel(execution):
         raise Refused("There was nothing to cancel any more: it has ended.")
-    return Done("Cancelled. A step that is at work now may still end.", after={"cancel_requested": True})
+    return Done(
+        "Cancelled. A step that is at work now may still end.", after={"cancel_requested": True}
+    )
 
 
 def replay(request: HttpRequest, execution: Execution, cleaned: dict[str, Any]) -> Done:
@@ -52,9 +54,24 @@ class ExecutionAdmin(WorkspaceModelAdmin):
     needs = READ_ONLY
     paginator = InfinitePaginator
     show_full_result_count = False
-    list_display = ["created_at", "agent_name", "trigger_type", "status_badge", "why", "whom", "took"]
+    list_display = [
+        "created_at",
+        "agent_name",
+        "trigger_type",
+        "status_badge",
+        "why",
+        "whom",
+        "took",
+    ]
     list_display_links = ["created_at", "agent_name"]
-    list_filter = ["status", "reason", ("agent", OwnRowsFilter), ("trigger", OwnRowsFilter), "is_test", ("created_at", DateFieldListFilter)]
+    list_filter = [
+        "status",
+        "reason",
+        ("agent", OwnRowsFilter),
+        ("trigger", OwnRowsFilter),
+        "is_test",
+        ("created_at", DateFieldListFilter),
+    ]
     search_fields = ["pk"]  # shows the box; `get_search_results` says what is found
     search_help_text = "A contact or deal, or an id"
     ordering = ["-id"]
@@ -62,13 +79,21 @@ class ExecutionAdmin(WorkspaceModelAdmin):
     change_form_template = "admin/executions/execution/page.html"
     object_actions = [
         ObjectAction(
-            "cancel", "Cancel", cancel, icon="cancel", variant=ActionVariant.DANGER,
+            "cancel",
+            "Cancel",
+            cancel,
+            icon="cancel",
+            variant=ActionVariant.DANGER,
             shown=lambda execution: not execution.is_finished and not execution.cancel_requested,
             ask="What waits is cancelled at once; what runs is stopped after its present step.",
         ),
         ObjectAction(
-            "replay", "Replay", replay, icon="replay", shown=lambda execution: execution.is_finished and execution.trigger_id is not None,
-            ask="The same event runs again at the same trigger, as a new run. What the first run did outside is done again.",
+            "replay",
+            "Replay",
+            replay,
+            icon="replay",
+            shown=lambda execution: execution.is_finished and execution.trigger_id is not None,
+            ask="The same event runs again at the same trigger, as a new run. What was done outside is done again.",
         ),
     ]
 
@@ -85,8 +110,12 @@ class ExecutionAdmin(WorkspaceModelAdmin):
     def event_of(row: Execution) -> Event:
         return row.event
 
-    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
-        return search.narrowed(request, queryset, search_term, subject="event__subject", ids=("pk", "event_id")), False
+    def get_search_results(
+        self, request: HttpRequest, queryset: Any, search_term: str
+    ) -> tuple[Any, bool]:
+        return search.narrowed(
+            request, queryset, search_term, subject="event__subject", ids=("pk", "event_id")
+        ), False
 
     @display(description="Status", ordering="status", label=STATUS_OF_EXECUTION)
     def status_badge(self, row: Execution) -> str:
@@ -105,7 +134,13 @@ class ExecutionAdmin(WorkspaceModelAdmin):
     def took(self, row: Execution) -> str:
         return "" if row.duration_ms is None else f"{row.duration_ms:,} ms"
 
-    def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
         execution = self.get_object(request, unquote(object_id))
         context = self._page(execution) if execution is not None else {}
         return super().change_view(request, object_id, form_url, context | (extra_context or {}))
@@ -114,8 +149,11 @@ class ExecutionAdmin(WorkspaceModelAdmin):
         event = execution.event
         tree = execution.trigger.conditions if execution.trigger else None
         return {
-            "execution": execution, "event": event, "event_said": feed.label(event.type),
-            "in_short": words.in_short(execution), "seen": words.conditions_seen(execution.trace, tree),
+            "execution": execution,
+            "event": event,
+            "event_said": feed.label(event.type),
+            "in_short": words.in_short(execution),
+            "seen": words.conditions_seen(execution.trace, tree),
             "steps": execution.steps.order_by("number"),
             "subject": subjects.of_events([event], execution.workspace).get(event.subject),
             "variant": STATUS_OF_EXECUTION.get(execution.get_status_display(), "default"),

@@ -29,10 +29,14 @@ def subjects_like(request: HttpRequest, text: str) -> list[str]:
         query |= Q(first_name__icontains=word) | Q(last_name__icontains=word)
     contacts = list(Contact.objects.filter(query, **mine).values_list("pk", flat=True)[:MATCHES])
     deals = Opportunity.objects.filter(Q(contact__in=contacts) | Q(name__icontains=text), **mine)
-    return [f"contact:{pk}" for pk in contacts] + [f"deal:{pk}" for pk in deals.values_list("pk", flat=True)[:MATCHES]]
+    return [f"contact:{pk}" for pk in contacts] + [
+        f"deal:{pk}" for pk in deals.values_list("pk", flat=True)[:MATCHES]
+    ]
 
 
-def narrowed(request: HttpRequest, queryset: Any, text: str, *, subject: str, ids: tuple[str, ...]) -> Any:
+def narrowed(
+    request: HttpRequest, queryset: Any, text: str, *, subject: str, ids: tuple[str, ...]
+) -> Any:
     """The rows about whom the text names; an id finds its row. `subject` and `ids` are paths from the row."""
     if not text.strip():
         return queryset

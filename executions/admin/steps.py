@@ -40,14 +40,19 @@ class StepsField(EditorField):
         """What the editor may suggest in this workspace."""
         known = {
             name: {
-                "label": action.label, "description": action.description, "icon": action.icon, "schema": action.schema,
+                "label": action.label,
+                "description": action.description,
+                "icon": action.icon,
+                "schema": action.schema,
                 "output": action.output_sample,
             }
             for name in actions.registry
             for action in [actions.registry.get(name)]
         }
         self.widget.config = {
-            "actions": known, "choices": _choices(workspace, agent), "variables": vocabulary.variables(workspace, agent),
+            "actions": known,
+            "choices": _choices(workspace, agent),
+            "variables": vocabulary.variables(workspace, agent),
         }
 
 
@@ -55,9 +60,16 @@ def _choices(workspace: Workspace | None, agent: Agent | None) -> dict[str, list
     if workspace is None:
         return {}
     members = Membership.objects.filter(workspace=workspace).select_related("user")[:200]
-    others = Agent.objects.filter(workspace=workspace).exclude(pk=agent.pk if agent else None).values_list("name", flat=True)[:200]
+    others = (
+        Agent.objects.filter(workspace=workspace)
+        .exclude(pk=agent.pk if agent else None)
+        .values_list("name", flat=True)[:200]
+    )
     return {
-        "member": [{"value": one.user.email or one.user.get_username(), "label": one.user.get_full_name()} for one in members],
+        "member": [
+            {"value": one.user.email or one.user.get_username(), "label": one.user.get_full_name()}
+            for one in members
+        ],
         "agent": list(others),
         "stage": list(workspace.stages),
     }
@@ -70,7 +82,10 @@ class LimitsWidget(EditorWidget):
     def __init__(self) -> None:
         limits = [
             {
-                "name": name, "label": label, "help": hint, "standard": DEFAULT_RESTRICTIONS[name],
+                "name": name,
+                "label": label,
+                "help": hint,
+                "standard": DEFAULT_RESTRICTIONS[name],
                 "required": name in validation.NEVER_UNLIMITED,
             }
             for name, (label, hint) in LIMITS.items()

@@ -16,11 +16,46 @@ from triggers import blueprint, operators, sources
 from triggers.models import Trigger
 from triggers.problems import InvalidTrigger
 
-PLAIN = ("name", "description", "enabled", "default_inputs", "config", "conditions", "input_mapping", "trigger_type")
-LIMITS = (
-    "max_executions_per_hour", "max_concurrent", "cooldown_seconds", "max_age_seconds", "failure_threshold", "ignore_cooldown", "allow_reentry",
+PLAIN = (
+    "name",
+    "description",
+    "enabled",
+    "default_inputs",
+    "config",
+    "conditions",
+    "input_mapping",
+    "trigger_type",
 )
-UNLIMITED = "Empty: no limit."
+LIMITS = (
+    "max_executions_per_hour",
+    "max_concurrent",
+    "cooldown_seconds",
+    "max_age_seconds",
+    "failure_threshold",
+    "ignore_cooldown",
+    "allow_reentry",
+)
+SAID = {
+    "max_executions_per_hour": ("Runs per hour", "What comes on top waits. Empty: no limit."),
+    "max_concurrent": ("At the same time", "What comes on top waits. Empty: no limit."),
+    "cooldown_seconds": (
+        "Cooldown in seconds",
+        "Events that come sooner after the last accepted one are skipped.",
+    ),
+    "max_age_seconds": (
+        "Too old after seconds",
+        "What has waited longer is skipped. Empty: never.",
+    ),
+    "failure_threshold": (
+        "Failures in a row",
+        "Then the trigger stops, until you enable it again.",
+    ),
+    "ignore_cooldown": ("Ignore the cooldown", "For events that must never be skipped."),
+    "allow_reentry": (
+        "May run in a circle",
+        "It may fire again in a chain that it began, at most 5 deep.",
+    ),
+}
 
 
 class ConfigWidget(EditorWidget):
@@ -60,10 +95,19 @@ class TriggerForm(WorkspaceModelForm):
     enabled = forms.BooleanField(required=False, initial=True, widget=UnfoldBooleanSwitchWidget)
     conditions = ConditionsField(required=False, label="Conditions")
     input_mapping = PairsField(
-        label="From the event", add="Add an input", name_label="Input", value_label="Where it stands in the event", value_type="suggest",
+        label="From the event",
+        add="Add an input",
+        name_label="Input",
+        value_label="Where it stands in the event",
+        value_type="suggest",
         help_text="A path such as $.deal.value; the steps read it as @inputs.name.",
     )
-    default_inputs = PairsField(label="Fixed values", add="Add a value", name_label="Input", help_text="Used where the event has nothing for the name.")
+    default_inputs = PairsField(
+        label="Fixed values",
+        add="Add a value",
+        name_label="Input",
+        help_text="Used where the event has nothing for the name.",
+    )
     warnings: list[str]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -75,26 +119,49 @@ class TriggerForm(WorkspaceModelForm):
 
     def _offer(self) -> None:
         kinds = {name: sources.registry.get(name) for name in sources.registry}
+        for name, (label, hint) in SAID.items():
+            self.fields[name].label, self.fields[name].help_text = label, hint
         self.fields["trigger_type"].choices = [(name, kind.label) for name, kind in kinds.items()]  # type: ignore[attr-defined]
         choices = {}
         if self.workspace is not None:
-            choices = {"event_type": vocabulary.event_names(self.workspace), "endpoint": vocabulary.endpoints(self.workspace)}
+            choices = {
+                "event_type": vocabulary.event_names(self.workspace),
+                "endpoint": vocabulary.endpoints(self.workspace),
+            }
         self.fields["config"].widget.config = {
-            "types": {name: {"label": kind.label, "description": kind.description, "schema": kind.config_schema} for name, kind in kinds.items()},
-            "type_input": "id_trigger_type", "choices": choices,
+            "types": {
+                name: {
+                    "label": kind.label,
+                    "description": kind.description,
+                    "schema": kind.config_schema,
+                }
+                for name, kind in kinds.items()
+            },
+            "type_input": "id_trigger_type",
+            "choices": choices,
         }
         known = [operators.registry.get(name) for name in operators.registry]
         self.fields["conditions"].widget.config = {
-            "operators": [{"name": one.name, "label": one.label, "value": one.value} for one in known],
-            "fields": vocabulary.fields_by_type(), "config_input": "id_config",
+            "operators": [
+                {"name": one.name, "label": one.label, "value": one.value} for one in known
+            ],
+            "fields": vocabulary.fields_by_type(),
+            "config_input": "id_config",
         }
         rows = self.fields["input_mapping"].widget
         name, path = rows.config["columns"]
-        rows.config = rows.config | {"columns": [name, path | {"options": vocabulary.json_paths(), "placeholder": "$.contact.email"}]}
+        rows.config = rows.config | {
+            "columns": [
+                name,
+                path | {"options": vocabulary.json_paths(), "placeholder": "$.contact.email"},
+            ]
+        }
 
     def _post_clean(self) -> None:
         """In place of Django's own checks, which would copy the values onto the row before they are judged."""
-        given = {name: self.cleaned_data[name] for name in (*PLAIN, *LIMITS) if name in self.cleaned_data}
+        given = {
+            name: self.cleaned_data[name] for name in (*PLAIN, *SAID) if name in self.cleaned_data
+        }
         if agent := self.cleaned_data.get("agent"):
             given["agent_id"] = str(agent.pk)
         self.warnings = []
@@ -102,12 +169,19 @@ class TriggerForm(WorkspaceModelForm):
             self.warnings = blueprint.apply(self.instance, given)
         except InvalidTrigger as invalid:
             already = {"agent_id" if name == "agent" else name for name in self.errors}
-            found = {path: said for path, said in invalid.problems.items() if path.split(".")[0].split("[")[0] not in already}
+            found = {
+                path: said
+                for path, said in invalid.problems.items()
+                if path.split(".")[0].split("[")[0] not in already
+            }
             add_problems(self, self._placed(found), names={"agent_id": "agent"})
 
     def _placed(self, problems: dict[str, list[str]]) -> dict[str, list[str]]:
         """An entry of a mapping is known by its name there, and by its row here."""
-        rows = {f"input_mapping.{name}": f"input_mapping[{index}].value" for index, name in enumerate(self.cleaned_data.get("input_mapping") or {})}
+        rows = {
+            f"input_mapping.{name}": f"input_mapping[{index}].value"
+            for index, name in enumerate(self.cleaned_data.get("input_mapping") or {})
+        }
         return {rows.get(path, path): said for path, said in problems.items()}
 
     def save(self, commit: bool = True) -> Trigger:

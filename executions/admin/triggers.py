@@ -20,7 +20,7 @@ from crm.admin.values import ValueField
 from crm.models import Role
 from executions import launch
 from executions.admin.trigger_form import TriggerForm
-from executions.admin.words import STATUS_OF_TRIGGER, trigger_figures
+from executions.admin.words import STATUS_OF_TRIGGER, badge, trigger_figures
 from executions.models import Reason, Status
 from executions.pages import words
 from triggers import sources
@@ -41,12 +41,25 @@ def disable(request: HttpRequest, trigger: Trigger, cleaned: dict[str, Any]) -> 
 def test(request: HttpRequest, trigger: Trigger, cleaned: dict[str, Any]) -> Done:
     try:
         execution = launch.run_now(
-            trigger.agent, inputs={}, actor=f"user:{request.user.pk}", is_test=True, trigger=trigger, event_payload=cleaned["event"],
+            trigger.agent,
+            inputs={},
+            actor=f"user:{request.user.pk}",
+            is_test=True,
+            trigger=trigger,
+            event_payload=cleaned["event"],
         )
     except InvalidPayload as error:
         raise Refused(str(error)) from None
-    said = "The test was skipped: its page says why." if execution.status == Status.SKIPPED else "The test runs: this page follows it."
-    return Done(said, after={"execution_id": str(execution.pk)}, url=reverse("admin:executions_execution_change", args=[execution.pk]))
+    said = (
+        "The test was skipped: its page says why."
+        if execution.status == Status.SKIPPED
+        else "The test runs: this page follows it."
+    )
+    return Done(
+        said,
+        after={"execution_id": str(execution.pk)},
+        url=reverse("admin:executions_execution_change", args=[execution.pk]),
+    )
 
 
 def dry_run(request: HttpRequest, trigger: Trigger, cleaned: dict[str, Any]) -> Done:
@@ -54,7 +67,11 @@ def dry_run(request: HttpRequest, trigger: Trigger, cleaned: dict[str, Any]) -> 
     answer = launch.dry_run(trigger, payload=cleaned["event"])
     reason = answer["reason"]
     context = admin.site.each_context(request) | {
-        "title": "Dry run", "subtitle": str(trigger), "opts": Trigger._meta, "answer": answer, "trigger": trigger,
+        "title": "Dry run",
+        "subtitle": str(trigger),
+        "opts": Trigger._meta,
+        "answer": answer,
+        "trigger": trigger,
         "why": words.WHY_SKIPPED.get(Reason(reason), reason) if reason else "",
         "seen": words.conditions_seen(answer["trace"], trigger.conditions),
     }
@@ -65,7 +82,12 @@ def event_form(trigger: Trigger) -> type[forms.Form]:
     sample = sources.find(trigger.trigger_type).sample(trigger.config)
 
     class EventForm(forms.Form):
-        event = ValueField(label="Event", initial=sample, kind=dict, help_text="A sample of what this trigger hears. Change what you like.")
+        event = ValueField(
+            label="Event",
+            initial=sample,
+            kind=dict,
+            help_text="A sample of what this trigger hears. Change what you like.",
+        )
 
     return EventForm
 
@@ -76,30 +98,71 @@ class TriggerAdmin(WorkspaceModelAdmin):
     list_display = ["name", "listens_to", "agent_link", "status_badge", "runs", "last_run"]
     list_filter = ["status", "trigger_type", ("agent", OwnRowsFilter)]
     search_fields = ["name", "description", "agent__name"]
-    readonly_fields = ["status_badge", "figures", "last_error", "created_at", "updated_at"]
+    readonly_fields = ["status_now", "figures", "last_error", "created_at", "updated_at"]
     change_form_outer_before_template = "admin/trigger_warning.html"
     object_actions = [
-        ObjectAction("test", "Test", test, icon="science", variant=ActionVariant.PRIMARY, form=event_form),
-        ObjectAction("dry_run", "Dry run", dry_run, icon="preview", form=event_form, role=Role.VIEWER),
-        ObjectAction("enable", "Enable", enable, icon="toggle_on", variant=ActionVariant.SUCCESS, shown=lambda trigger: not trigger.enabled),
-        ObjectAction("disable", "Disable", disable, icon="toggle_off", shown=lambda trigger: trigger.enabled),
+        ObjectAction(
+            "test", "Test", test, icon="science", variant=ActionVariant.PRIMARY, form=event_form
+        ),
+        ObjectAction(
+            "dry_run", "Dry run", dry_run, icon="preview", form=event_form, role=Role.VIEWER
+        ),
+        ObjectAction(
+            "enable",
+            "Enable",
+            enable,
+            icon="toggle_on",
+            variant=ActionVariant.SUCCESS,
+            shown=lambda trigger: not trigger.enabled,
+        ),
+        ObjectAction(
+            "disable", "Disable", disable, icon="toggle_off", shown=lambda trigger: trigger.enabled
+        ),
     ]
 
     def get_queryset(self, request: HttpRequest) -> Any:
         """Without the built-in ones for running by hand: they have nothing to set."""
-        return super().get_queryset(request).filter(is_builtin=False).select_related("agent", "gate", "workspace")
+        return (
+            super()
+            .get_queryset(request)
+            .filter(is_builtin=False)
+            .select_related("agent", "gate", "workspace")
+        )
 
     def get_fieldsets(self, request: HttpRequest, obj: Trigger | None = None) -> Any:
-        state = [("Now", {"fields": ["status_badge", "figures", *(["last_error"] if obj.last_error else [])]})] if obj else []
+        state = (
+            [
+                (
+                    "Now",
+                    {
+                        "fields": [
+                            "status_now",
+                            "figures",
+                            *(["last_error"] if obj.last_error else []),
+                        ]
+                    },
+                )
+            ]
+            if obj
+            else []
+        )
         history = [("History", {"fields": [("created_at", "updated_at")]})] if obj else []
         return [
             *state,
             (None, {"fields": ["name", "agent", "description", "enabled"]}),
             ("When", {"fields": ["trigger_type", "config", "conditions"]}),
             ("What the agent gets", {"fields": ["input_mapping", "default_inputs"]}),
-            ("Limits", {"fields": [
-                ("max_executions_per_hour", "max_concurrent"), ("cooldown_seconds", "max_age_seconds"), ("failure_threshold", "ignore_cooldown"), "allow_reentry",
-            ]}),
+            (
+                "Limits",
+                {
+                    "fields": [
+                        ("max_executions_per_hour", "max_concurrent"),
+                        ("cooldown_seconds", "max_age_seconds"),
+                        ("failure_threshold", "ignore_cooldown"),
+                        "allow_reentry",
+                    ]
+                },
+            ),
             *history,
         ]
 
@@ -128,6 +191,10 @@ class TriggerAdmin(WorkspaceModelAdmin):
     @display(description="Last run", ordering="gate__last_execution_at")
     def last_run(self, row: Trigger) -> Any:
         return getattr(getattr(row, "gate", None), "last_execution_at", None)
+
+    @display(description="Status")
+    def status_now(self, row: Trigger) -> str:
+        return badge(row.get_status_display(), STATUS_OF_TRIGGER)
 
     @display(description="Use")
     def figures(self, row: Trigger) -> str:

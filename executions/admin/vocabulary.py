@@ -18,7 +18,10 @@ RECENT = 300  # events looked at for names of custom types
 
 def fields_by_type() -> dict[str, list[Suggestion]]:
     """`{"deal_stage_updated": [{"path": "deal.value", "label": "Value", "type": "number"}, ...]}`."""
-    return {name: list(fields_of(event_types.registry.get(name).schema)) for name in event_types.registry}
+    return {
+        name: list(fields_of(event_types.registry.get(name).schema))
+        for name in event_types.registry
+    }
 
 
 def fields_of(schema: dict[str, Any], prefix: str = "", depth: int = 1) -> Iterator[Suggestion]:
@@ -26,8 +29,15 @@ def fields_of(schema: dict[str, Any], prefix: str = "", depth: int = 1) -> Itera
     for name, inner in schema.get("properties", {}).items():
         kinds = [kind for kind in _kinds(inner) if kind != "null"]
         if kinds != ["object"] or not inner.get("properties"):
-            label = " › ".join(filter(None, [schema.get("title") if prefix else "", inner.get("title", "")]))
-            yield {"path": f"{prefix}{name}", "label": label, "type": kinds[0] if kinds else "", **_choices(inner)}
+            label = " › ".join(
+                filter(None, [schema.get("title") if prefix else "", inner.get("title", "")])
+            )
+            yield {
+                "path": f"{prefix}{name}",
+                "label": label,
+                "type": kinds[0] if kinds else "",
+                **_choices(inner),
+            }
         if depth < DEEPEST:
             yield from fields_of(inner, f"{prefix}{name}.", depth + 1)
 
@@ -44,37 +54,72 @@ def _choices(schema: dict[str, Any]) -> dict[str, Any]:
 def event_names(workspace: Workspace) -> list[Suggestion]:
     """Registered types by group, their wildcards, and custom names that this workspace has seen lately."""
     kinds = [event_types.registry.get(name) for name in event_types.registry]
-    known = [{"value": kind.name, "label": f"{kind.group}: {kind.label}"} for kind in kinds if kind.source != "manual"]
+    known = [
+        {"value": kind.name, "label": f"{kind.group}: {kind.label}"}
+        for kind in kinds
+        if kind.source != "manual"
+    ]
     roots = dict.fromkeys(kind.name.split(".")[0] for kind in kinds if "." in kind.name)
     wild = [{"value": f"{root}.*", "label": f"every event of {root}"} for root in roots]
-    recent = Event.objects.filter(workspace=workspace).order_by("-id").values_list("type", flat=True)[:RECENT]
-    custom = [{"value": name, "label": "seen lately"} for name in sorted(set(recent)) if name not in event_types.registry]
+    recent = (
+        Event.objects.filter(workspace=workspace)
+        .order_by("-id")
+        .values_list("type", flat=True)[:RECENT]
+    )
+    custom = [
+        {"value": name, "label": "seen lately"}
+        for name in sorted(set(recent))
+        if name not in event_types.registry
+    ]
     return [*known, *wild, *custom]
 
 
 def endpoints(workspace: Workspace) -> list[Suggestion]:
-    named = Trigger.objects.filter(workspace=workspace, trigger_type="custom").values_list("config__endpoint", flat=True)[:RECENT]
-    return [{"value": name, "label": "used by a trigger"} for name in sorted({name for name in named if name})]
+    named = Trigger.objects.filter(workspace=workspace, trigger_type="custom").values_list(
+        "config__endpoint", flat=True
+    )[:RECENT]
+    return [
+        {"value": name, "label": "used by a trigger"}
+        for name in sorted({name for name in named if name})
+    ]
 
 
 def json_paths() -> list[Suggestion]:
     """For input mappings: `$.deal.value`."""
-    seen = {field["path"]: field["label"] for fields in fields_by_type().values() for field in fields}
+    seen = {
+        field["path"]: field["label"] for fields in fields_by_type().values() for field in fields
+    }
     return [{"value": f"$.{path}", "label": label} for path, label in sorted(seen.items())]
 
 
 def variables(workspace: Workspace | None, agent: Agent | None) -> list[dict[str, Any]]:
     """Groups for the picker: `[{"label": "Contact", "options": [{"value": "@contact.email", "label": "E-mail"}]}]`."""
-    labels = {field["path"]: field["label"] for fields in fields_by_type().values() for field in fields}
-    groups = [_group(root, [f"{root}.{name}" for name in names], labels) for root, names in steps.KNOWN.items()]
+    labels = {
+        field["path"]: field["label"] for fields in fields_by_type().values() for field in fields
+    }
+    groups = [
+        _group(root, [f"{root}.{name}" for name in names], labels)
+        for root, names in steps.KNOWN.items()
+    ]
     tops = [path for path in labels if path.split(".")[0] not in steps.KNOWN and "." not in path]
-    event = _group("event", [f"event.{name}" for name in ["id", "type", "timestamp", *sorted(tops)]], {f"event.{path}": labels[path] for path in tops})
+    event = _group(
+        "event",
+        [f"event.{name}" for name in ["id", "type", "timestamp", *sorted(tops)]],
+        {f"event.{path}": labels[path] for path in tops},
+    )
     inputs = _group("inputs", [f"inputs.{name}" for name in input_names(agent)], {})
-    return [group for group in (groups[0], groups[1], inputs, groups[2], event, *groups[3:]) if group["options"]]
+    return [
+        group
+        for group in (groups[0], groups[1], inputs, groups[2], event, *groups[3:])
+        if group["options"]
+    ]
 
 
 def _group(root: str, paths: list[str], labels: dict[str, str]) -> dict[str, Any]:
-    return {"label": root.capitalize(), "options": [{"value": f"@{path}", "label": labels.get(path, "")} for path in paths]}
+    return {
+        "label": root.capitalize(),
+        "options": [{"value": f"@{path}", "label": labels.get(path, "")} for path in paths],
+    }
 
 
 def input_names(agent: Agent | None) -> list[str]:
@@ -82,4 +127,6 @@ def input_names(agent: Agent | None) -> list[str]:
     if agent is None or agent._state.adding:
         return []
     given = Trigger.objects.filter(agent=agent).values_list("default_inputs", "input_mapping")
-    return sorted({name for pair in given for values in pair if isinstance(values, dict) for name in values})
+    return sorted(
+        {name for pair in given for values in pair if isinstance(values, dict) for name in values}
+    )

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from typing import Any
+
+from django.template.loader import render_to_string
 
 from agents.models import Agent
 from config.lib import clock
@@ -13,10 +16,26 @@ from triggers.models import Trigger
 STATUS_OF_AGENT = {"Live": "success", "Draft": "info", "Paused": "warning", "Archived": "default"}
 STATUS_OF_TRIGGER = {"Active": "success", "Paused": "warning", "Error": "danger"}
 STATUS_OF_EXECUTION = {
-    "Completed": "success", "Running": "info", "Queued": "info", "Retrying": "warning", "Waiting for approval": "warning",
-    "Failed": "danger", "Timed out": "danger", "Interrupted": "danger", "Cancelled": "default", "Skipped": "default",
+    "Completed": "success",
+    "Running": "info",
+    "Queued": "info",
+    "Retrying": "warning",
+    "Waiting for approval": "warning",
+    "Failed": "danger",
+    "Timed out": "danger",
+    "Interrupted": "danger",
+    "Cancelled": "default",
+    "Skipped": "default",
 }
 PAUSED_BECAUSE = {"daily_limit": "It reached its limit for the day."}
+
+
+def badge(text: str, colours: Mapping[str, str]) -> str:
+    """unfold's label, for pages; in lists its own decorator draws it."""
+    return render_to_string(
+        "unfold/helpers/label.html", {"text": text, "variant": colours.get(text, "default")}
+    )
+
 
 Figure = tuple[str, Any]
 
@@ -28,7 +47,9 @@ def agent_figures(agent: Agent) -> list[Figure]:
     starts = AgentStart.objects.filter(agent=agent, at__gt=now - dt.timedelta(seconds=60)).count()
     since = Execution.objects.filter(agent=agent, started_at__gte=today).count()
     running = Execution.objects.filter(agent=agent, status=Status.RUNNING).count()
-    waiting = Execution.objects.filter(agent=agent, status__in=[Status.QUEUED, Status.RETRYING])[:1000].count()
+    waiting = Execution.objects.filter(agent=agent, status__in=[Status.QUEUED, Status.RETRYING])[
+        :1000
+    ].count()
     gate = AgentGate.objects.filter(pk=agent.pk).first()
     figures: list[Figure] = [
         ("Started in the last minute", _of(starts, agent.limit("max_executions_per_minute"))),
@@ -48,7 +69,10 @@ def _of(number: int, limit: int | None) -> str:
 def trigger_figures(trigger: Trigger) -> list[Figure]:
     gate = TriggerGate.objects.filter(pk=trigger.pk).first() or TriggerGate(trigger=trigger)
     figures: list[Figure] = [
-        ("Runs", gate.total_executions), ("Completed", gate.successful_executions), ("Failed", gate.failed_executions),
-        ("Failures in a row", f"{gate.consecutive_failures} of {trigger.failure_threshold}"), ("Last run", gate.last_execution_at or "never"),
+        ("Runs", gate.total_executions),
+        ("Completed", gate.successful_executions),
+        ("Failed", gate.failed_executions),
+        ("Failures in a row", f"{gate.consecutive_failures} of {trigger.failure_threshold}"),
+        ("Last run", gate.last_execution_at or "never"),
     ]
     return figures

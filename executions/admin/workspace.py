@@ -135,7 +135,7 @@ class WorkspaceAdmin(WorkspaceModelAdmin):
             icon="pause_circle",
             variant=ActionVariant.DANGER,
             shown=lambda workspace: not workspace.paused,
-            ask="Nothing starts in this workspace until you resume it. Events are recorded, and runs that wait go on waiting.",
+            ask="Nothing starts in this workspace until you resume it. Events are recorded, and what waits goes on waiting.",
         ),
         ObjectAction(
             "resume",

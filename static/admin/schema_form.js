@@ -165,7 +165,8 @@
       const make = inputFor(property, {offered});
       const body = el("div", {class: "tf-param-body"}, make(property, value[name], told, {label, offered, variables}));
       const head = el("div", {class: "tf-param-head"}, el("span", {}, label), required.has(name) ? el("span", {class: "tf-required", title: "required"}, "*") : null);
-      const box = el("div", {class: "tf-param"}, head, body, property.description ? el("p", {class: "tf-help"}, property.description) : null);
+      const wide = [long, pairs, anything, texts].includes(make);
+      const box = el("div", {class: wide ? "tf-param tf-param-wide" : "tf-param"}, head, body, property.description ? el("p", {class: "tf-help"}, property.description) : null);
       if (variables.length && make !== yesno && make !== choice) head.append(picker(box, variables));
       marks(`${path}${name}`, box);
       return box;
