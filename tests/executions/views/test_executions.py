@@ -189,3 +189,19 @@ def test_another_workspace_and_smaller_scopes(
     assert runner.post(f"{address}/replay").status_code == 403
     assert client_of(owner, scopes=["read"]).post(f"{address}/cancel").status_code == 403
     assert APIClient().get(URL).status_code == 401
+
+
+def test_the_newest_are_found_by_the_index(
+    api: APIClient, acme: Any, make_execution: MakeExecution
+) -> None:
+    """PostgreSQL sorts by itself where the order asked for is not the index's own, word for word."""
+    make_execution()
+    with CaptureQueriesContext(connection) as queries:
+        api.get(URL)
+    (page,) = (query["sql"] for query in queries if "LIMIT 50" in query["sql"])
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
+        cursor.execute(f"EXPLAIN {page}")
+        plan = "\n".join(row[0] for row in cursor.fetchall())
+    assert "execution_newest" in plan
+    assert "Sort" not in plan
