@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from config.lib import json
+from triggers.mapping import TRIGGER_EVENT
 
 MAX_OBJECT_BYTES = 64 * 1024
 _YEAR = 366 * 24 * 3600
@@ -66,11 +67,18 @@ def json_object(value: Any) -> dict[str, Any]:
     return cleaned
 
 
+def inputs(value: Any) -> dict[str, Any]:
+    given = json_object(value)
+    if TRIGGER_EVENT in given:
+        raise Fault(f"The name {TRIGGER_EVENT} is taken: every run has it.")
+    return given
+
+
 READERS: dict[str, Reader] = {
     "name": name,
     "description": text(5000),
     "enabled": flag,
-    "default_inputs": json_object,
+    "default_inputs": inputs,
     "max_concurrent": optional(whole(1, 10_000)),
     "cooldown_seconds": whole(0, _YEAR),
     "ignore_cooldown": flag,

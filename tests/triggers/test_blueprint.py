@@ -88,6 +88,7 @@ def test_what_is_missing_is_told_together(acme: Workspace) -> None:
         ({"input_mapping": {"a": "$.x["}}, "input_mapping.a"),
         ({"input_mapping": []}, "input_mapping"),
         ({"default_inputs": []}, "default_inputs"),
+        ({"default_inputs": {"_trigger_event": {}}}, "default_inputs"),
         ({"enabled": "yes"}, "enabled"),
         ({"is_active": 1}, "enabled"),
         ({"max_concurrent": 0}, "max_concurrent"),
