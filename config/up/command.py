@@ -65,6 +65,12 @@ class Start:
 
     def run(self) -> None:
         """Until a signal comes. Raises CannotStart; then nothing of ours is left running."""
+        try:
+            self._run()
+        finally:
+            self._place.remove_sockets()
+
+    def _run(self) -> None:
         own = servers.missing(self._place, os.environ)
         started = {server.variable for server in own}
         servers.refuse_silent(
