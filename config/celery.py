@@ -11,7 +11,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 app = Celery("triggerfish")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.conf.task_queues = [Queue(name) for name in ("dispatch", "execute", "alone")]
+app.conf.task_queues = [Queue(name, routing_key=name) for name in ("dispatch", "execute", "alone")]
 app.conf.task_routes = {
     "executions.work": {"queue": "execute"},
     "executions.work_alone": {"queue": "alone"},

@@ -7,7 +7,6 @@ servers.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -20,12 +19,11 @@ django_stubs_ext.monkeypatch()
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
 VAR_DIR = Path(env.str("VAR_DIR", str(BASE_DIR / "var")))
-if not os.environ.get("DATABASE_URL"):
-    env.read_env(VAR_DIR / "run.env")  # keeps what the environment already says
+env.read_env(VAR_DIR / "run.env")  # keeps what the environment already says
 
 # --- who we are -----------------------------------------------------------------------------------------------------
 DEBUG = env.bool("DEBUG", False)
-SECRET_KEY = env.str("SECRET_KEY", "")  # empty is refused by config.checks where anything is served
+SECRET_KEY = env.str("SECRET_KEY", "")  # Django refuses an empty one where it is used
 FIELD_KEYS = env.list(
     "FIELD_KEY", default=[]
 )  # Fernet keys, newest first; they encrypt stored secrets
@@ -59,6 +57,7 @@ INSTALLED_APPS = [
     "agents",
     "triggers",
     "executions",
+    "config",
 ]
 MIDDLEWARE = [
     "config.lib.request_ids.RequestIdMiddleware",
@@ -102,6 +101,8 @@ DATABASES["default"] |= {
     "ATOMIC_REQUESTS": False,
 }
 DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
+if "host" in DATABASES["default"]["OPTIONS"]:  # a unix socket, given as ?host=; psql wants it here
+    DATABASES["default"]["HOST"] = DATABASES["default"]["OPTIONS"].pop("host")
 REDIS_URL = env.str("REDIS_URL", "redis://127.0.0.1:6379/0")
 
 
@@ -168,8 +169,12 @@ LEASE_SECONDS = env.int(
 DISPATCH_BATCH = env.int("DISPATCH_BATCH", 200)
 EMIT_PER_MINUTE = env.int("EMIT_PER_MINUTE", 600)  # POST /triggers/emit, per user and per token
 FORM_PER_MINUTE = env.int("FORM_PER_MINUTE", 30)  # public form submissions, per address
-FORM_TOTAL_PER_MINUTE = env.int("FORM_TOTAL_PER_MINUTE", 600)  # the same, per form, from all addresses
-FORM_MIN_SECONDS = env.float("FORM_MIN_SECONDS", 1.0)  # a form answered faster than this is taken for spam
+FORM_TOTAL_PER_MINUTE = env.int(
+    "FORM_TOTAL_PER_MINUTE", 600
+)  # the same, per form, from all addresses
+FORM_MIN_SECONDS = env.float(
+    "FORM_MIN_SECONDS", 1.0
+)  # a form answered faster than this is taken for spam
 OUTBOUND_ALLOW = env.list(
     "OUTBOUND_ALLOW", default=[]
 )  # hosts or networks that agents may reach though they are private
@@ -283,7 +288,9 @@ UNFOLD = {
     "SITE_SYMBOL": "bolt",
     "SITE_URL": "/",
     "SHOW_VIEW_ON_SITE": False,
-    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("logo.svg")}],
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("logo.svg")}
+    ],
     "SHOW_BACK_BUTTON": True,
     "BORDER_RADIUS": "6px",
     "STYLES": [lambda request: static("admin/pages.css")],

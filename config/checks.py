@@ -1,0 +1,41 @@
+"""Settings that would make this installation unsafe or useless are refused at the start, each in one sentence."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cryptography.fernet import Fernet
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004
+
+
+@register(Tags.security)
+def safe_settings(**_: Any) -> list[CheckMessage]:
+    found: list[CheckMessage] = []
+    if "*" in settings.ALLOWED_HOSTS:
+        hint = "Name the hosts: a websocket's origin is checked against them, and '*' would let every site in."
+        found.append(Error("ALLOWED_HOSTS holds '*'.", hint=hint, id="triggerfish.E001"))
+    if not all(_is_key(key) for key in settings.FIELD_KEYS):
+        hint = (
+            "Each key is 32 random bytes in URL-safe base64, as Fernet.generate_key() makes them."
+        )
+        found.append(
+            Error("FIELD_KEY holds something that is no key.", hint=hint, id="triggerfish.E002")
+        )
+    return found
+
+
+@register(Tags.security, deploy=True)
+def ready_for_the_world(**_: Any) -> list[CheckMessage]:
+    if settings.FIELD_KEYS:
+        return []
+    hint = "Without one, stored secrets are encrypted with a key derived from SECRET_KEY and are lost when that changes."
+    return [Warning("FIELD_KEY is not set.", hint=hint, id="triggerfish.W001")]
+
+
+def _is_key(key: str) -> bool:
+    try:
+        Fernet(key)
+    except ValueError:
+        return False
+    return True
