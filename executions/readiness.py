@@ -50,7 +50,7 @@ def broker_answers() -> bool:
         with current_app.connection_for_write(connect_timeout=_TIMEOUT_SECONDS) as broker:
             if broker.transport.driver_type == "redis":
                 broker.transport_options = {
-                    **broker.transport_options,
+                    **(broker.transport_options or {}),
                     "socket_timeout": _TIMEOUT_SECONDS,
                     "socket_connect_timeout": _TIMEOUT_SECONDS,
                 }

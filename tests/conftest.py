@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import pytest
-from django.conf import settings
 from django.contrib.auth.models import User
 from pytest_django import Settings
 from rest_framework.test import APIClient
@@ -22,12 +21,6 @@ MakeClient = Callable[..., APIClient]
 @pytest.fixture(autouse=True)
 def quick_passwords(settings: Settings) -> None:
     """Django's own hasher takes the better part of a second for each user, on purpose."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-
-@pytest.fixture(scope="session", autouse=True)
-def quick_passwords() -> None:
-    """A password hash is slow on purpose (0.3 s); nobody attacks the tests."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 

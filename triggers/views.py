@@ -47,7 +47,7 @@ class Emit(WorkspaceView):
         request=Emission, responses={202: Emitted, **failures(429)}, operation_id="triggers_emit"
     )
     def post(self, request: Request) -> Response:
-        body = request.data
+        body: Any = request.data
         try:
             event = custom.emit_custom_event(
                 body.get("endpoint"),
@@ -71,9 +71,10 @@ class Validate(WorkspaceView):
 
     @extend_schema(request=TriggerBody, responses=ValidTrigger, operation_id="triggers_validate")
     def post(self, request: Request) -> Response:
-        trigger = self._trigger(request.data.get("id"))
+        body: Any = request.data
+        trigger = self._trigger(body.get("id"))
         try:
-            warnings = blueprint.apply(trigger, request.data)
+            warnings = blueprint.apply(trigger, body)
         except blueprint.InvalidTrigger as error:
             raise answers.of_trigger(error) from None
         return Response(
@@ -106,12 +107,13 @@ class ValidateConditions(WorkspaceView):
         operation_id="triggers_validate_conditions",
     )
     def post(self, request: Request) -> Response:
+        body: Any = request.data
         try:
             tree, warnings = blueprint.check_conditions(
-                _tree(request.data),
+                _tree(body),
                 workspace=self.workspace,
-                trigger_type=request.data.get("trigger_type"),
-                config=request.data.get("config"),
+                trigger_type=body.get("trigger_type"),
+                config=body.get("config"),
             )
         except blueprint.InvalidTrigger as error:
             raise answers.of_trigger(error) from None

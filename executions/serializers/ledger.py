@@ -75,7 +75,8 @@ class EventSerializer(serializers.ModelSerializer[Event]):
 class EventWithPayload(EventSerializer):
     payload = Readable()
 
-    class Meta(EventSerializer.Meta):
+    class Meta:
+        model = Event
         fields = (*EventSerializer.Meta.fields, "payload")
         read_only_fields = fields
 
@@ -85,7 +86,8 @@ class EventDetail(EventWithPayload):
 
     executions = ExecutionSerializer(many=True, read_only=True)
 
-    class Meta(EventWithPayload.Meta):
+    class Meta:
+        model = Event
         fields = (*EventWithPayload.Meta.fields, "executions")
         read_only_fields = fields
 
@@ -98,7 +100,8 @@ class ExecutionDetail(ExecutionSerializer):
     steps = StepSerializer(many=True, read_only=True)
     event = EventWithPayload(read_only=True)
 
-    class Meta(ExecutionSerializer.Meta):
+    class Meta:
+        model = Execution
         fields = (
             *ExecutionSerializer.Meta.fields,
             *("trace", "steps", "event", "error", "agent_version", "losses", "worker"),

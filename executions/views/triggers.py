@@ -204,7 +204,8 @@ class TriggerView(WorkspaceViewSet):
         return Response(launch.dry_run(trigger, payload=self._payload(trigger)))
 
     def _payload(self, trigger: Trigger) -> dict[str, Any] | None:
-        given = self.request.data.get("event")
+        body: Any = self.request.data
+        given = body.get("event")
         if given is None:
             return None
         if not isinstance(given, dict):

@@ -166,7 +166,8 @@ def test_fields_that_a_type_cannot_have_are_warnings(api: APIClient) -> None:
         "config": {},
     }
     assert len(api.post(f"{URL}/validate-conditions", body).json()["warnings"]) == 1
-    for odd in ({"trigger_type": 5}, {"trigger_type": "no"}, {"config": []}):
+    strange: list[dict[str, Any]] = [{"trigger_type": 5}, {"trigger_type": "no"}, {"config": []}]
+    for odd in strange:
         assert api.post(f"{URL}/validate-conditions", {**body, **odd}).json()["warnings"] == []
 
 
