@@ -12,11 +12,18 @@ managed = Signal()  # arguments: request, verb, target, before, after
 
 
 def record(
-    request: HttpRequest | None, verb: str, target: models.Model, *,
-    before: dict[str, Any] | None = None, after: dict[str, Any] | None = None,
+    request: HttpRequest | None,
+    verb: str,
+    target: models.Model,
+    *,
+    before: dict[str, Any] | None = None,
+    after: dict[str, Any] | None = None,
 ) -> None:
     """Says that somebody managed `target`. Call it once per action, inside the action's transaction.
 
-    `verb` is what was done (`create update delete activate pause run ...`); `before` and `after` hold what changed, JSON-shaped.
+    `verb` is what was done (`create update delete activate pause run ...`); `before` and `after`
+    hold what changed, JSON-shaped.
     """
-    managed.send(sender=type(target), request=request, verb=verb, target=target, before=before, after=after)
+    managed.send(
+        sender=type(target), request=request, verb=verb, target=target, before=before, after=after
+    )

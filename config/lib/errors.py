@@ -9,19 +9,25 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
 
-def error_body(request: HttpRequest, *, code: str, message: str, details: Any = None) -> dict[str, Any]:
+def error_body(
+    request: HttpRequest, *, code: str, message: str, details: Any = None
+) -> dict[str, Any]:
     """`{"error_code", "error_message", "details", "timestamp", "request_id"}`."""
     return {
         "error_code": code,
         "error_message": message,
         "details": details or {},
-        "timestamp": dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "timestamp": dt.datetime.now(dt.UTC)
+        .isoformat(timespec="milliseconds")
+        .replace("+00:00", "Z"),
         "request_id": getattr(request, "request_id", ""),
     }
 
 
 def wants_json(request: HttpRequest) -> bool:
-    return request.path.startswith(("/api/", "/webhooks/")) or "text/html" not in request.headers.get("Accept", "")
+    return request.path.startswith(
+        ("/api/", "/webhooks/")
+    ) or "text/html" not in request.headers.get("Accept", "")
 
 
 def answer(request: HttpRequest, *, status: int, code: str, message: str) -> HttpResponse:
@@ -33,8 +39,15 @@ def answer(request: HttpRequest, *, status: int, code: str, message: str) -> Htt
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return answer(request, status=404, code="not_found", message="There is nothing at this address.")
+    return answer(
+        request, status=404, code="not_found", message="There is nothing at this address."
+    )
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    return answer(request, status=500, code="server_error", message="Something went wrong on our side; it has been logged.")
+    return answer(
+        request,
+        status=500,
+        code="server_error",
+        message="Something went wrong on our side; it has been logged.",
+    )

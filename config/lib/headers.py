@@ -6,7 +6,10 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 
-_STRICT = "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'; base-uri 'self'; form-action 'self'; object-src 'none'"
+_STRICT = (
+    "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; "
+    "frame-ancestors 'none'; base-uri 'self'; form-action 'self'; object-src 'none'"
+)
 # The admin's skin runs Alpine expressions and the API page of drf-spectacular starts itself from an inline script.
 _ADMIN = _STRICT + "; script-src 'self' 'unsafe-eval' 'unsafe-inline'"
 

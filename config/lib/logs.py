@@ -20,14 +20,20 @@ class JSONFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
-            "at": dt.datetime.fromtimestamp(record.created, dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "at": dt.datetime.fromtimestamp(record.created, dt.UTC)
+            .isoformat(timespec="milliseconds")
+            .replace("+00:00", "Z"),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": redact_text(record.getMessage()),
         }
         if correlation := correlation_id.get():
             line["correlation_id"] = correlation
-        line |= redact({key: value for key, value in record.__dict__.items() if key not in _STANDARD})
+        line |= redact(
+            {key: value for key, value in record.__dict__.items() if key not in _STANDARD}
+        )
         if record.exc_info:
             line["stack"] = redact_text(self.formatException(record.exc_info))
-        return orjson.dumps(line, default=str, option=orjson.OPT_NON_STR_KEYS).decode("utf-8", "replace")
+        return orjson.dumps(line, default=str, option=orjson.OPT_NON_STR_KEYS).decode(
+            "utf-8", "replace"
+        )

@@ -25,6 +25,8 @@ class DatabaseAwayMiddleware:
         if not isinstance(exception, OperationalError | InterfaceError):
             return None
         log.error("database away", exc_info=exception)
-        response = errors.answer(request, status=503, code="unavailable", message="The database is away; try again soon.")
+        response = errors.answer(
+            request, status=503, code="unavailable", message="The database is away; try again soon."
+        )
         response["Retry-After"] = str(RETRY_AFTER_SECONDS)
         return response

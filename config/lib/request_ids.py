@@ -1,4 +1,6 @@
-"""`X-Request-ID`: taken from the caller where it is well formed, made otherwise, returned always, and in every log line."""
+"""`X-Request-ID`: taken from the caller where it is well formed, made otherwise, returned always,
+and in every log line.
+"""
 
 from __future__ import annotations
 
