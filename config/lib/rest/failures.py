@@ -93,7 +93,9 @@ def answer_error(exc: Exception, context: Mapping[str, Any]) -> Response | None:
         message=_message(failure),
         details=json.sanitise(_details(failure)),
     )
-    return Response(body, status=failure.status_code, headers=_headers(failure))
+    return Response(
+        body, status=failure.status_code, headers=_headers(failure), content_type="application/json"
+    )
 
 
 def _expected(exc: Exception) -> exceptions.APIException | None:
