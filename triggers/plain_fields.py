@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ from config.lib import json
 from triggers.mapping import TRIGGER_EVENT
 
 MAX_OBJECT_BYTES = 64 * 1024
+_UNREADABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _YEAR = 366 * 24 * 3600
 
 Reader = Callable[[Any], Any]
@@ -20,8 +22,10 @@ class Fault(ValueError):
 
 def name(value: Any) -> str:
     text = value.strip() if isinstance(value, str) else ""
-    if not 0 < len(text) <= 255 or not text.isprintable():
-        raise Fault("Give a name of 1 to 255 printable characters.")
+    if not 0 < len(text) <= 255 or _UNREADABLE.search(text):
+        raise Fault(
+            "Give a name of 1 to 255 characters, without line breaks or control characters."
+        )
     return text
 
 

@@ -84,7 +84,7 @@ class EventWithPayload(EventSerializer):
 class EventDetail(EventWithPayload):
     """With the executions that answered for it: who listened, who ran, who did not, and why not."""
 
-    executions = ExecutionSerializer(many=True, read_only=True)
+    executions = ExecutionSerializer(source="shown_executions", many=True, read_only=True)
 
     class Meta:
         model = Event

@@ -16,6 +16,8 @@ from executions.serializers.ledger import EventDetail, EventSerializer
 from executions.views.filters import STATUS_ALIASES, Word, times
 from triggers.models import Event, EventState, Trigger
 
+MAX_EXECUTIONS = 200  # shown with one event; the list of executions has them all
+
 
 def _with_status(queryset: QuerySet[Any], wanted: list[str]) -> QuerySet[Any]:
     """An event's own state, or the status of one of its executions; a dead event counts as failed."""
@@ -59,8 +61,10 @@ class EventView(EventRows):
         queryset = super().get_queryset()
         if self.action != "retrieve":
             return queryset
-        runs = Execution.objects.defer("trace").order_by("id")
-        return queryset.defer(None).prefetch_related(Prefetch("executions", runs))
+        runs = Execution.objects.defer("trace").order_by("id")[:MAX_EXECUTIONS]
+        return queryset.defer(None).prefetch_related(
+            Prefetch("executions", runs, to_attr="shown_executions")
+        )
 
     def get_serializer_class(self) -> Any:
         return EventDetail if self.action == "retrieve" else EventSerializer

@@ -111,6 +111,11 @@ def test_what_is_wrong_is_told_at_its_field(
     assert problems_of(Trigger(workspace=agent.workspace), body(agent) | fields).keys() == {path}
 
 
+@pytest.mark.parametrize("name", ["Ärger & Freude", "deal → won", "👩‍🚒 call", "a b", "x" * 255])
+def test_names_in_any_language(agent: Agent, name: str) -> None:
+    assert make(agent, name=f"  {name} ").name == name
+
+
 def test_an_unknown_type_and_operator_come_with_what_was_meant(agent: Agent) -> None:
     found = problems_of(
         Trigger(workspace=agent.workspace),

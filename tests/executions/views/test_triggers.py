@@ -15,9 +15,16 @@ from crm.models import Role, Workspace
 from executions.models import AuditEntry, Execution, Status, TriggerGate
 from tests.conftest import MakeClient, MakeMember
 from tests.executions.views.conftest import MakeTrigger
+from triggers import event_types
 from triggers.models import Event, Trigger, TriggerStatus
 
 URL = "/api/v1/triggers"
+EATEN = event_types.register(
+    "tests_triggers.eaten",
+    label="Eaten",
+    schema={"type": "object", "properties": {"apples": {"type": "integer"}}},
+    sample={"apples": 3},
+).name
 FIELDS = {
     *("id", "name", "description", "agent_id", "trigger_type", "config", "conditions"),
     *("input_mapping", "default_inputs", "enabled", "status", "last_error", "max_concurrent"),
@@ -281,6 +288,15 @@ def test_a_test_with_nonsense(api: APIClient, trigger: Trigger, event: Any) -> N
         assert answer.status_code == 400
         assert list(answer.json()["details"]) == ["event"]
     assert not Execution.objects.exists()
+
+
+def test_a_test_with_a_payload_that_the_type_cannot_have(
+    api: APIClient, make_trigger: MakeTrigger
+) -> None:
+    trigger = make_trigger(trigger_type="event", config={"event_type": EATEN})
+    answer = api.post(f"{URL}/{trigger.pk}/test", {"event": {"apples": "many"}})
+    assert (answer.status_code, list(answer.json()["details"])) == (400, ["event.apples"])
+    assert not Event.objects.exists()
 
 
 def test_a_dry_run_judges_and_writes_nothing(api: APIClient, make_trigger: MakeTrigger) -> None:
