@@ -16,7 +16,7 @@ EXPORT = "/api/v1/contacts/export"
 
 
 def send(api: APIClient, text: str | bytes, query: str = "") -> Any:
-    raw = text.encode() if isinstance(text, str) else text
+    raw: Any = text.encode() if isinstance(text, str) else text
     return api.generic("POST", IMPORT + query, raw, content_type="text/csv")
 
 
@@ -49,7 +49,7 @@ def test_rows_become_contacts_and_problems_are_told_by_line(
         "Acme",
         "import",
     )
-    assert AuditEntry.objects.get(verb="import").after["created"] == 1
+    assert AuditEntry.objects.filter(verb="import", after__created=1).exists()
 
 
 def test_known_addresses_are_updated_where_that_is_asked_for(

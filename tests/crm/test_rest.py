@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pytest_django import DjangoAssertNumQueries
 from rest_framework.test import APIClient
 
@@ -33,7 +35,9 @@ def test_each_change_is_one_audit_row(api: APIClient, acme: Workspace) -> None:
     api.patch(path, {"title": "CEO"})
     api.patch(path, {"email": "nonsense"})
     api.delete(path)
-    trail = list(AuditEntry.objects.order_by("id").values_list("verb", "before", "after"))
+    trail: list[Any] = list(
+        AuditEntry.objects.order_by("id").values_list("verb", "before", "after")
+    )
     assert [verb for verb, _, _ in trail] == ["create", "update", "delete"]
     assert (trail[1][1]["title"], trail[1][2]["title"]) == ("CTO", "CEO")
     assert "first_name" not in trail[1][1]
