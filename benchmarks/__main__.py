@@ -9,7 +9,7 @@ import platform
 import sys
 from pathlib import Path
 
-from benchmarks import system
+from config.up import trial
 
 
 def main() -> None:
@@ -21,7 +21,8 @@ def main() -> None:
         "--json", type=Path, default=Path("var/bench.json"), help="where the figures are written"
     )
     given = parser.parse_args()
-    with system.running():
+    with trial.running() as system:
+        os.environ["VAR_DIR"] = str(system.folder)  # settings find its servers there
         figures = _measure(given.events)
     _print(figures)
     given.json.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,7 @@
-"""A Triggerfish of its own for the measuring: the real `manage.py up`, in a temporary folder, on a free port."""
+"""A whole Triggerfish for a while: the real `manage.py up`, in a temporary folder, on a free port.
+
+For tests and measures.
+"""
 
 from __future__ import annotations
 
@@ -14,26 +17,36 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-REPOSITORY = Path(__file__).resolve().parent.parent
+from config.up.place import REPOSITORY, read_env
+
 START_SECONDS, STOP_SECONDS = 120, 60
+_OURS = {"SECRET_KEY", "FIELD_KEY", "VAR_DIR", "DATABASE_URL", "REDIS_URL", "CELERY_BROKER_URL"}
+
+
+@dataclass(frozen=True)
+class Trial:
+    """`url` has no slash at its end; `login` is the demo's user and password; `folder` its VAR_DIR."""
+
+    url: str
+    folder: Path
+    login: tuple[str, str]
 
 
 @contextlib.contextmanager
-def running() -> Iterator[Path]:
-    """Starts everything, waits until it answers, yields its VAR_DIR; stops and deletes it all afterwards."""
+def running(**settings: str) -> Iterator[Trial]:
+    """Starts everything on servers of its own, waits until it is ready; stops and deletes it all afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="tf-bench-"))
     port = _free_port()
+    kept = {name: value for name, value in os.environ.items() if name not in _OURS}
     environment = {
-        **{
-            name: value
-            for name, value in os.environ.items()
-            if name not in {"SECRET_KEY", "FIELD_KEY"}
-        },
+        **kept,
         "VAR_DIR": str(folder),
         "PORT": str(port),
         "LOG_LEVEL": "WARNING",
+        **settings,
     }
     with (folder / "up.log").open("wb") as log:
         process = subprocess.Popen(
@@ -45,8 +58,8 @@ def running() -> Iterator[Path]:
         )
         try:
             _wait_until_ready(process, port, folder / "up.log")
-            os.environ["VAR_DIR"] = str(folder)
-            yield folder
+            keys = read_env(folder / "keys.env")
+            yield Trial(f"http://127.0.0.1:{port}", folder, ("admin", keys["DEMO_PASSWORD"]))
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(STOP_SECONDS)
