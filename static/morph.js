@@ -33,12 +33,17 @@ function morph(old, fresh) {
     return;
   }
   for (const { name } of [...old.attributes]) {
-    if (!fresh.hasAttribute(name) && !(old.localName === "details" && name === "open")) old.removeAttribute(name);
+    if (!fresh.hasAttribute(name) && !isTheirs(old, name)) old.removeAttribute(name);
   }
   for (const { name, value } of fresh.attributes) {
-    if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+    if (old.getAttribute(name) !== value && !isTheirs(old, name)) old.setAttribute(name, value);
   }
   morphChildren(old, fresh);
+}
+
+/** What the reader opened or closed is not ours to change. */
+function isTheirs(element, name) {
+  return element.localName === "details" && name === "open";
 }
 
 function isAlike(a, b) {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import math
 import uuid
 from dataclasses import dataclass, field
 
@@ -117,5 +116,5 @@ def _round_up(number: int) -> int:
     """The next of 4, 5, 10, 20, 50, 100 ...: an axis that reads well."""
     if number <= 4:
         return 4
-    magnitude = 10 ** int(math.log10(number))
+    magnitude: int = 10 ** (len(str(number)) - 1)
     return next(step * magnitude for step in (1, 2, 5, 10) if step * magnitude >= number)

@@ -125,7 +125,7 @@ def _enter(request: HttpRequest) -> PageRequest | None:
 
 def _first_membership(request: HttpRequest) -> Membership | None:
     """Of several workspaces, until the person has chosen one; remembered, so that REST and websocket agree."""
-    mine = Membership.objects.filter(user=request.user.pk).select_related("workspace")  # type: ignore[misc]
+    mine = Membership.objects.filter(user=request.user.pk).select_related("workspace")
     membership = mine.order_by("workspace__name").first()
     if membership:
         request.session[access.SESSION_KEY] = membership.workspace.slug

@@ -94,15 +94,20 @@ def _letter(key: str, message: EmailMessage) -> Letter:
         text = str(body.get_content()) if body else ""
     except (LookupError, UnicodeError):
         text = "(this message cannot be shown)"
-    try:
-        at = parsedate_to_datetime(str(message["Date"]))
-    except (TypeError, ValueError):
-        at = None
     return Letter(
         key,
         str(message["From"] or ""),
         str(message["To"] or ""),
         str(message["Subject"] or ""),
         text,
-        at,
+        _moment(str(message["Date"])),
     )
+
+
+def _moment(date: str) -> dt.datetime | None:
+    """`-0000` means UTC, and Python answers it without a zone."""
+    try:
+        at = parsedate_to_datetime(date)
+    except (TypeError, ValueError):
+        return None
+    return at if at.tzinfo else at.replace(tzinfo=dt.UTC)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -12,6 +12,9 @@ from rest_framework.response import Response
 from crm.models import ApiToken
 from crm.rest import WorkspaceView
 from executions import seats
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
 
 
 class TicketShape(serializers.Serializer[dict[str, Any]]):
@@ -27,7 +30,7 @@ class LiveTickets(WorkspaceView):
     @extend_schema(request=None, responses={201: TicketShape}, operation_id="live_tickets_create")
     def post(self, request: Request) -> Response:
         ticket = seats.issue_ticket(
-            user_id=request.user.pk,
+            user_id=cast("User", request.user).pk,
             workspace_id=self.workspace.pk,
             token_id=request.auth.pk if isinstance(request.auth, ApiToken) else None,
         )
