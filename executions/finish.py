@@ -16,9 +16,10 @@ from typing import Any
 from django.db import transaction
 
 from config.lib import clock, json, wake
-from executions import live, notices, statements
-from executions.models import TERMINAL, AgentGate, Execution, Status, Step, TriggerGate
+from executions import alerts, live, notices, statements
+from executions.models import TERMINAL, AgentGate, AlertKind, Execution, Status, Step, TriggerGate
 from executions.queue import ON_FINISH
+from triggers.models import Trigger, TriggerStatus
 
 _STEP_FIELDS = [
     "state",
@@ -127,7 +128,7 @@ def _count(kept: Sequence[Outcome], now: dt.datetime) -> None:
     if not by_trigger:
         return
     figures = [_figures(outcomes) for outcomes in by_trigger.values()]
-    statements.run(
+    counted = statements.run(
         "count_on_trigger_gates",
         {
             "ids": list(by_trigger),
@@ -139,6 +140,43 @@ def _count(kept: Sequence[Outcome], now: dt.datetime) -> None:
             "now": now,
         },
     )
+    failures = {
+        trigger_id: count
+        for trigger_id, count in counted
+        if count and any(o.status in BAD for o in by_trigger[trigger_id])
+    }
+    if failures:
+        errors = {pk: o.error_message for pk in failures for o in by_trigger[pk] if o.status in BAD}
+        _stop_failing(failures, errors)
+
+
+def _stop_failing(failures: dict[uuid.UUID, int], errors: dict[uuid.UUID, str]) -> None:
+    """Triggers whose runs fail again and again go into error, once each, with the last message and one alert.
+
+    Their events are still written down, as skipped; `launch.resume` recovers them.
+    """
+    for trigger in Trigger.objects.filter(
+        pk__in=failures, status=TriggerStatus.ACTIVE, is_builtin=False
+    ):
+        if not trigger.failure_threshold or failures[trigger.pk] < trigger.failure_threshold:
+            continue
+        message = f"{failures[trigger.pk]} runs failed in a row. The last one: {errors.get(trigger.pk, '')}"[
+            :2000
+        ]
+        if not Trigger.objects.fail(trigger.pk, message=message):
+            continue
+        alerts.raise_alert(
+            trigger.workspace_id,
+            AlertKind.TRIGGER_ERROR,
+            f"{trigger.name} was stopped. {message}",
+            trigger=trigger,
+            agent=trigger.agent,
+            dedupe_key=f"trigger_error:{trigger.pk}:{trigger.version}:{clock.reckoned():%Y%m%d%H%M%S}",
+        )
+        news = notices.trigger_error(
+            trigger_id=trigger.pk, agent_id=trigger.agent_id, message=message
+        )
+        live.push(trigger.workspace_id, news)
 
 
 def _figures(outcomes: Sequence[Outcome]) -> tuple[int, int, int, int, bool]:

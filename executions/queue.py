@@ -19,7 +19,7 @@ from agents.models import Agent, AgentStatus
 from config.lib import clock
 from executions import alerts, live, notices, statements
 from executions.fairness import Block, Rooms, Share, share_out
-from executions.gates import Asked, Ready, agent_status, claim_gates
+from executions.gates import Asked, Ready, agent_status, claim_gates, max_age
 from executions.models import AgentGate, AgentStart, AlertKind, Execution, Reason
 from triggers.models import Trigger, TriggerStatus
 
@@ -100,10 +100,7 @@ def _skip_unwanted(
     unwanted: dict[Reason, list[uuid.UUID]] = defaultdict(list)
     for row in ready:
         gate, trigger = by_agent[row.agent_id], triggers[row.trigger_id]
-        reason = agent_status.reason_not_to_run(gate.agent.status, gate=gate, is_test=row.is_test)
-        if reason is None and trigger.status != TriggerStatus.ACTIVE and not row.is_test:
-            broken = trigger.status == TriggerStatus.ERROR
-            reason = Reason.TRIGGER_ERROR if broken else Reason.TRIGGER_DISABLED
+        reason = _reason_not_to_start(row, gate, trigger, now)
         if reason is None:
             wanted.append(row)
         else:
@@ -111,6 +108,18 @@ def _skip_unwanted(
     for reason, ids in unwanted.items():
         Execution.objects.skip(ids, reason=reason, now=now)
     return wanted
+
+
+def _reason_not_to_start(
+    row: Ready, gate: AgentGate, trigger: Trigger, now: dt.datetime
+) -> Reason | None:
+    reason = agent_status.reason_not_to_run(gate.agent.status, gate=gate, is_test=row.is_test)
+    if reason is None and trigger.status != TriggerStatus.ACTIVE and not row.is_test:
+        broken = trigger.status == TriggerStatus.ERROR
+        reason = Reason.TRIGGER_ERROR if broken else Reason.TRIGGER_DISABLED
+    if reason is None and max_age.is_expired(row, trigger, now):
+        reason = Reason.EXPIRED
+    return reason
 
 
 def _start(

@@ -77,6 +77,7 @@ class Ready:
     attempt: int
     resumes: bool
     is_test: bool
+    created_at: dt.datetime
 
 
 @dataclass(frozen=True, slots=True)

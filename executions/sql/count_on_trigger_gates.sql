@@ -8,3 +8,4 @@ SET last_execution_at = %(now)s,
 FROM unnest(%(ids)s::uuid[], %(totals)s::int[], %(good)s::int[], %(bad)s::int[], %(streaks)s::int[], %(good_rows)s::bool[])
     AS counted(trigger_id, total, good, bad, streak, good_row)
 WHERE gate.trigger_id = counted.trigger_id
+RETURNING gate.trigger_id, gate.consecutive_failures

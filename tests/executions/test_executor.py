@@ -13,7 +13,17 @@ from agents.actions import Action, ActionFailed, Effect, Scene
 from config.lib import clock
 from crm.models import Note, Workspace
 from executions import dispatcher, executor, launch, queue, reaper, sweep
-from executions.models import AgentGate, Execution, Reason, Status, Step, StepState, TriggerGate
+from executions.models import (
+    AgentGate,
+    Alert,
+    AlertKind,
+    Execution,
+    Reason,
+    Status,
+    Step,
+    StepState,
+    TriggerGate,
+)
 from executions.threads import in_thread
 from tests.stories import MakeAgent, MakeTrigger
 from triggers import events
@@ -352,3 +362,30 @@ def test_a_deleted_trigger_leaves_its_history(
     execution.refresh_from_db()
     assert (execution.status, execution.reason) == (Status.SKIPPED, Reason.TRIGGER_DISABLED)
     assert execution.trigger_name == "A on sale_a"
+
+
+def test_a_trigger_that_fails_again_and_again_stops(
+    acme: Workspace,
+    start: Callable[..., Execution],
+    act: Callable[..., None],
+    run_everything_due: Run,
+) -> None:
+    async def fail(scene: Scene, params: dict[str, Any]) -> None:
+        raise ActionFailed("no such place")
+
+    act("fail", fail)
+    trigger = start({"action": "fail"}).trigger
+    assert trigger is not None
+    for _ in range(6):
+        events.emit("sale_a", workspace_id=acme.pk, payload={})
+        run_everything_due()
+    trigger.refresh_from_db()
+    assert trigger.status == "error"
+    assert trigger.last_error.endswith("no such place")
+    assert Alert.objects.get().kind == AlertKind.TRIGGER_ERROR
+    assert Execution.objects.filter(status=Status.FAILED).count() == 5
+    assert Execution.objects.filter(reason=Reason.TRIGGER_ERROR).count() == 2
+    launch.resume(trigger)
+    events.emit("sale_a", workspace_id=acme.pk, payload={})
+    run_everything_due()
+    assert Execution.objects.filter(status=Status.FAILED).count() == 6

@@ -23,7 +23,14 @@ def row(
     resumes: bool = False,
 ) -> Ready:
     return Ready(
-        uuid.UUID(int=1000 + position), agent, trigger, position, attempt, resumes, is_test=False
+        uuid.UUID(int=1000 + position),
+        agent,
+        trigger,
+        position,
+        attempt,
+        resumes,
+        is_test=False,
+        created_at=LATER,
     )
 
 

@@ -188,3 +188,12 @@ def test_suspects_run_alone(queued: Callable[..., Trigger]) -> None:
     Execution.objects.filter(pk=suspect.pk).update(losses=1)
     assert suspect.pk not in claim()
     assert claim(1, suspects=True) == [suspect.pk]
+
+
+def test_what_waited_too_long_is_skipped(queued: Callable[..., Trigger]) -> None:
+    queued(2, trigger_fields={"max_age_seconds": 60})
+    now = clock.now()
+    assert claim(now=now + dt.timedelta(seconds=61)) == []
+    assert set(Execution.objects.values_list("status", "reason")) == {
+        (Status.SKIPPED, Reason.EXPIRED)
+    }

@@ -40,6 +40,11 @@ class TriggerQuerySet(models.QuerySet["Trigger"]):
             query |= Q(workspace_id=workspace_id, topic__in=names)
         return self.filter(query)
 
+    def fail(self, pk: uuid.UUID, *, message: str) -> bool:
+        """Puts an active trigger into error; whether this call did."""
+        mine = self.filter(pk=pk, status=TriggerStatus.ACTIVE)
+        return mine.update(status=TriggerStatus.ERROR, last_error=message) == 1
+
     def visible(self) -> TriggerQuerySet:
         """Without the built-in manual triggers that every agent owns."""
         return self.filter(is_builtin=False)
