@@ -20,8 +20,6 @@ from triggers import event_types
 from triggers.event_types import EventType
 from triggers.models import Event, EventState
 
-MAX_PAYLOAD_BYTES = 1024 * 1024
-
 
 @dataclass(frozen=True, slots=True)
 class Cause:

@@ -54,7 +54,14 @@ def _program(place: Place, name: str, *command: str, stop_seconds: float = 10) -
 
 def _web(address: Address) -> tuple[str, ...]:
     where = ("--host", address.host, "--port", str(address.port))
-    manners = ("--no-access-log", "--log-level", "warning", "--timeout-graceful-shutdown", "3")
+    manners = (
+        "--no-access-log",
+        "--no-proxy-headers",
+        "--log-level",
+        "warning",
+        "--timeout-graceful-shutdown",
+        "3",
+    )
     return (
         sys.executable,
         "-m",
