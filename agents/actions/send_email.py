@@ -122,7 +122,13 @@ def _message(scene: Scene, values: dict[str, Any]) -> EmailMessage:
         body=params.required_text(values, "body", max_length=200_000),
         to=_addresses(values, "to", at_most=MAX_RECIPIENTS),
         reply_to=_addresses(values, "reply_to", at_most=1),
-        headers={"Message-ID": f"<{key}@{domain}>", "Auto-Submitted": "auto-generated"},
+        headers={
+            "Message-ID": f"<{key}@{domain}>",
+            "Auto-Submitted": "auto-generated",
+            "X-Triggerfish-Workspace": str(
+                scene.workspace_id
+            ),  # whose message it is, where messages are files
+        },
     )
 
 
