@@ -11,6 +11,7 @@ text. A Decimal becomes an int where it is whole, else a float, where 15 digits 
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
@@ -164,8 +165,30 @@ class _Scan:
 
 
 def dumps(value: Any) -> bytes:
-    """Compact JSON; raises TypeError for what has no JSON form. NaN and infinities become null."""
-    return orjson.dumps(value, default=_plain, option=_OPTIONS)
+    """Compact JSON; raises TypeError for what has no JSON form. NaN and infinities become null.
+
+    1e300 comes back from jsonb as a whole number of 301 digits: what is past 64 bits is written as the float it was.
+    """
+    try:
+        return orjson.dumps(value, default=_plain, option=_OPTIONS)
+    except TypeError as error:
+        if "64-bit" not in str(error):
+            raise
+        return orjson.dumps(_as_floats(value), default=_plain, option=_OPTIONS)
+
+
+def _as_floats(value: Any) -> Any:
+    """A copy in which whole numbers past 64 bits are floats; infinite where they are past those too."""
+    if isinstance(value, dict):
+        return {key: _as_floats(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_as_floats(item) for item in value]
+    if isinstance(value, bool) or not isinstance(value, int) or value in _INTEGERS:
+        return value
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
 
 
 def _plain(value: Any) -> Any:

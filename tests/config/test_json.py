@@ -159,6 +159,18 @@ def test_decimals_are_exact_or_text(value: Decimal) -> None:
     assert Decimal(repr(written) if isinstance(written, float) else str(written)) == value
 
 
+@pytest.mark.parametrize(
+    "value, text",
+    [
+        pytest.param({"a": [10**300, True]}, b'{"a":[1e+300,true]}', id="a-float-back-from-jsonb"),
+        pytest.param((-(10**20),), b"[-1e+20]", id="negative"),
+        pytest.param([10**400], b"[null]", id="past-floats-too"),
+    ],
+)
+def test_dumps_writes_whole_numbers_past_64_bits_as_floats(value: Any, text: bytes) -> None:
+    assert json.dumps(value) == text
+
+
 def test_dumps_refuses_what_has_no_form() -> None:
     with pytest.raises(TypeError):
         json.dumps({"value": object()})
