@@ -9,7 +9,7 @@ from typing import Any
 
 from config.lib import json
 from executions.gates import Candidate, Refusal, dispatch_gates
-from executions.models import AgentGate, Execution, Status, TriggerGate, Verdict
+from executions.models import AgentGate, Execution, Status, TriggerGate
 from triggers import mapping, sources
 from triggers.models import Event, Trigger
 
@@ -70,7 +70,6 @@ def decide(
     )
     if refusal is None:
         execution.inputs = inputs_of(candidate)
-        execution.verdict = Verdict.PENDING if candidate.needs_model else Verdict.NONE_NEEDED
         gate.last_accepted_at = max(gate.last_accepted_at or event.recorded_at, event.recorded_at)
     else:
         execution.status, execution.reason = Status.SKIPPED, refusal.reason

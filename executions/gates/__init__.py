@@ -38,7 +38,6 @@ class Candidate:
     agent_gate: AgentGate
     now: dt.datetime
     is_test: bool = False
-    needs_model: bool = False
     trace: list[dict[str, Any]] = field(default_factory=list)
     _facts: dict[str, Any] | None = None
 

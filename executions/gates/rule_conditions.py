@@ -41,8 +41,9 @@ def refuse(candidate: Candidate) -> Refusal | None:
             },
         )
     if verdict.needs_model:
-        candidate.needs_model = True
-        return None
+        return Refusal(
+            Reason.CONDITION_ERROR, "its condition in plain words needs a model, and none is set up"
+        )
     return None if verdict.met else Refusal(Reason(verdict.reason or Reason.CONDITION_FALSE))
 
 
