@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib.auth import views as auth
 from django.urls import path
 
-from executions.pages import agents, dashboard, happened, mail, records, runs, switches
+from executions.pages import agents, dashboard, door, happened, mail, records, runs, switches
 
 urlpatterns = [
     path("", dashboard.dashboard, name="dashboard"),
@@ -27,6 +27,6 @@ urlpatterns = [
     path("workspace/switch/", switches.switch_workspace, name="workspace-switch"),
     path("workspace/pause/", switches.pause_everything, name="workspace-pause"),
     path("alerts/<uuid:pk>/seen/", switches.put_alert_away, name="alert-seen"),
-    path("login/", auth.LoginView.as_view(redirect_authenticated_user=True), name="login"),
+    path("login/", door.LogIn.as_view(), name="login"),
     path("logout/", auth.LogoutView.as_view(), name="logout"),
 ]
