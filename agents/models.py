@@ -79,4 +79,5 @@ class Agent(models.Model):
 
     def limit(self, name: str) -> int | None:
         """A limit of `restrictions`; what is not said there has its default."""
-        return self.restrictions.get(name, DEFAULT_RESTRICTIONS[name])
+        given: int | None = self.restrictions.get(name, DEFAULT_RESTRICTIONS[name])
+        return given

@@ -6,6 +6,7 @@ import datetime as dt
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from django.db import connection, transaction
 
@@ -24,7 +25,7 @@ def save_cost(owner: Workspace, *, saves: int) -> Figures:
     bare, full = [], []
     for number in range(saves):
         contact = Contact(workspace=owner, first_name="Bare", email=f"bare{number}@example.org")
-        bare.append(_timed(lambda contact=contact: _bare_save(contact)))
+        bare.append(_timed(partial(_bare_save, contact)))
         contact = Contact(workspace=owner, first_name="Full", email=f"full{number}@example.org")
         full.append(_timed(contact.save))
     return {

@@ -13,6 +13,7 @@ import logging
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, transaction
@@ -234,7 +235,7 @@ def _one_by_one(*, now: dt.datetime | None) -> int:
     for pk in [event.pk for event in Event.objects.waiting(settings.DISPATCH_BATCH)]:
         Event.objects.count_attempt([pk])
         try:
-            done += _batch(lambda pk=pk: Event.objects.filter(pk=pk, state="new"), now=now)
+            done += _batch(partial(Event.objects.filter, pk=pk, state="new"), now=now)
         except (OperationalError, InterfaceError):
             return done
         except Exception as error:

@@ -40,6 +40,7 @@ async def perform(work: Work, *, was_cancelled: Callable[[], bool]) -> Outcome |
     logs.correlation_id.set(work.execution.correlation_id)
     execution = work.execution
     live.push(execution.workspace_id, notices.execution_changed("started", execution))
+    outcome: Outcome | None
     try:
         outcome = await _pass(work)
     except asyncio.CancelledError as cancelled:

@@ -24,8 +24,8 @@ def entries() -> list[tuple[str, str]]:
         found += [(name, folder) for name in registry]
     # Actions are spread over the apps: the tests of each stand where its own module stands.
     for name in actions.registry:
-        *folder, _ = actions.registry.module(name).split(".")
-        found.append((name, "/".join(folder)))
+        package = actions.registry.module(name).rpartition(".")[0]
+        found.append((name, package.replace(".", "/")))
     return found
 
 

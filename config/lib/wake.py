@@ -119,7 +119,7 @@ def _producer() -> Any:
         connection = current_app.connection_for_write(connect_timeout=_TIMEOUT_SECONDS)
         if connection.transport_cls == "redis" or "redis" in str(connection.transport_cls):
             connection.transport_options = {
-                **connection.transport_options,
+                **(connection.transport_options or {}),
                 "socket_timeout": _TIMEOUT_SECONDS,
                 "socket_connect_timeout": _TIMEOUT_SECONDS,
                 "retry_on_timeout": False,

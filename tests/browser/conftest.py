@@ -1,4 +1,6 @@
-"""One whole system for all browser tests, as `make run` starts it, and a browser in which the demo's owner is logged in."""
+"""One whole system for all browser tests, as `make run` starts it, and a browser in which the
+demo's owner is logged in.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +14,19 @@ from playwright.sync_api import BrowserContext, Page
 from config.up import trial
 from config.up.trial import Trial
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+CHROMIUM = (
+    shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+)
 
 
 @pytest.fixture(scope="session")
 def browser_type_launch_args() -> dict[str, Any]:
-    quiet = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+    quiet = [
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-background-networking",
+        "--disable-component-update",
+    ]
     return {"executable_path": CHROMIUM, "args": quiet}
 
 

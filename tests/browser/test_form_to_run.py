@@ -13,7 +13,7 @@ def fill_in(context: BrowserContext, system: Trial, owner_page: Page, *, name: s
     form = context.new_page()
     form.goto(f"{system.url}/forms/{address}/")
     form.fill("[name=name]", name)
-    form.fill("[name=email]", f"{name.split()[0].lower()}@example.org")
+    form.fill("[name=email]", f"{name.partition(' ')[0].lower()}@example.org")
     form.get_by_role("button", name="Send").click()
     expect(form.locator("body")).to_contain_text("Thank")
     form.close()
@@ -42,7 +42,9 @@ def test_the_run_appears_in_the_admin_without_a_reload(
     assert owner_page.evaluate("window.notReloaded")
 
 
-def test_the_execution_page_says_why_and_what(system: Trial, context: BrowserContext, owner_page: Page) -> None:
+def test_the_execution_page_says_why_and_what(
+    system: Trial, context: BrowserContext, owner_page: Page
+) -> None:
     fill_in(context, system, owner_page, name="Xan Page")
     contact = owner_page.locator("main").get_by_text("Xan Page").first
     expect(contact).to_be_visible(timeout=15_000)

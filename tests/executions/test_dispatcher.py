@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from agents.models import Agent, AgentStatus
 from crm.models import Workspace
-from executions import dispatcher
+from executions import deciding, dispatcher
 from executions.models import Alert, AlertKind, Execution, Reason, Status
 from tests.stories import MakeAgent, MakeTrigger
 from triggers import events
@@ -146,14 +146,14 @@ def test_a_bad_event_stays_alone_and_dies_after_five_tries(
 ) -> None:
     bad = emit(acme, broken=True)
     good = emit(acme)
-    decide = dispatcher.deciding.decide
+    decide = deciding.decide
 
     def refuse_bad(event: Event, *args: Any, **kwargs: Any) -> Any:
         if event.payload.get("broken"):
             raise ValueError("cannot be decided")
         return decide(event, *args, **kwargs)
 
-    monkeypatch.setattr(dispatcher.deciding, "decide", refuse_bad)
+    monkeypatch.setattr(deciding, "decide", refuse_bad)
     for _ in range(dispatcher.MAX_ATTEMPTS):
         dispatcher.dispatch()
     bad.refresh_from_db()
