@@ -8,5 +8,15 @@ from crm.models.task import Task
 from crm.models.workspace import SCOPES, ApiToken, Membership, Role, Workspace
 
 __all__ = [
-    "SCOPES", "ApiToken", "Contact", "Form", "FormSubmission", "Membership", "Note", "Opportunity", "Role", "Task", "Workspace",
+    "SCOPES",
+    "ApiToken",
+    "Contact",
+    "Form",
+    "FormSubmission",
+    "Membership",
+    "Note",
+    "Opportunity",
+    "Role",
+    "Task",
+    "Workspace",
 ]

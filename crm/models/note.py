@@ -14,10 +14,16 @@ from crm.models.workspace import Workspace
 class Note(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="notes")
-    contact = models.ForeignKey(Contact, models.CASCADE, null=True, blank=True, related_name="notes")
-    opportunity = models.ForeignKey(Opportunity, models.CASCADE, null=True, blank=True, related_name="notes")
+    contact = models.ForeignKey(
+        Contact, models.CASCADE, null=True, blank=True, related_name="notes"
+    )
+    opportunity = models.ForeignKey(
+        Opportunity, models.CASCADE, null=True, blank=True, related_name="notes"
+    )
     text = models.TextField(max_length=20_000)
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -14,12 +14,18 @@ from crm.models.workspace import Workspace
 class Task(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="tasks")
-    contact = models.ForeignKey(Contact, models.CASCADE, null=True, blank=True, related_name="tasks")
-    opportunity = models.ForeignKey(Opportunity, models.CASCADE, null=True, blank=True, related_name="tasks")
+    contact = models.ForeignKey(
+        Contact, models.CASCADE, null=True, blank=True, related_name="tasks"
+    )
+    opportunity = models.ForeignKey(
+        Opportunity, models.CASCADE, null=True, blank=True, related_name="tasks"
+    )
     title = models.CharField(max_length=300)
     due_at = models.DateTimeField(null=True, blank=True)
     done_at = models.DateTimeField(null=True, blank=True)
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
