@@ -43,7 +43,7 @@ MENU = {
 }
 
 
-class WorkspaceAdminSite(UnfoldAdminSite):
+class WorkspaceAdminSite(UnfoldAdminSite):  # type: ignore[misc]  # unfold has no types
     """Each ModelAdmin scopes itself (`crm.admin.base`); what is site-wide must not know more than they do."""
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
@@ -53,7 +53,7 @@ class WorkspaceAdminSite(UnfoldAdminSite):
     def admin_view(
         self, view: Callable[..., HttpResponse], cacheable: bool = False
     ) -> Callable[..., HttpResponse]:
-        inner = super().admin_view(view, cacheable)
+        inner: Callable[..., HttpResponse] = super().admin_view(view, cacheable)
 
         def outer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             if any("\x00" in value for _, values in request.GET.lists() for value in values):
@@ -74,7 +74,8 @@ class WorkspaceAdminSite(UnfoldAdminSite):
         page = request.GET.get("page", "1")
         if not (page.isascii() and page.isdigit() and 0 < len(page) < 3):
             return HttpResponseBadRequest("page must be a number from 1 to 99")
-        return super().search(request, extra_context)
+        answer: HttpResponse = super().search(request, extra_context)
+        return answer
 
 
 def _zone(request: HttpRequest) -> ZoneInfo:
@@ -88,8 +89,13 @@ class AdminConfig(apps.AdminConfig):
 
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """The menu at the side, in unfold's shape: what this person may look at."""
-    home = {"title": "Dashboard", "icon": "monitoring", "link": "/", "active": False}
-    groups = [{"title": "", "items": [home]}]
+    home: dict[str, Any] = {
+        "title": "Dashboard",
+        "icon": "monitoring",
+        "link": "/",
+        "active": False,
+    }
+    groups: list[dict[str, Any]] = [{"title": "", "items": [home]}]
     for title, entries in MENU.items():
         items = [
             item for label, said, icon in entries if (item := _entry(request, label, said, icon))

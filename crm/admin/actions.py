@@ -180,7 +180,7 @@ class ActionsMixin(ModelAdmin[Any]):
         ]
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        offered = super().get_actions(request)
+        offered: dict[str, Any] = super().get_actions(request)
         for action in self.object_actions:
             if action.in_bulk and action.form is None and roles.has_role(request, action.role):
                 offered[action.name] = (

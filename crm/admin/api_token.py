@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib import admin
+from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from unfold.decorators import display
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from config.lib import clock
 from crm import tokens
 from crm.admin.actions import Done, ObjectAction, Refused
 from crm.admin.base import ADMINISTERED, WorkspaceModelAdmin
+from crm.admin.columns import column
 from crm.admin.forms import WorkspaceModelForm
-from crm.models import SCOPES, ApiToken
+from crm.models import SCOPES, ApiToken, Role
 
 _EXPLAINED = {
     "read": "see everything",
@@ -63,7 +64,7 @@ class ApiTokenAdmin(WorkspaceModelAdmin):
             revoke,
             icon="key_off",
             shown=lambda token: token.revoked_at is None,
-            role=ADMINISTERED["change"],
+            role=Role.ADMIN,
             ask="Programs that use this token lose their access at once. This cannot be undone.",
         )
     ]
@@ -75,13 +76,11 @@ class ApiTokenAdmin(WorkspaceModelAdmin):
             else ["name", "scopes", "expires_at"]
         )
 
-    @display(description="Scopes")
+    @column("Scopes")
     def scope_list(self, row: ApiToken) -> str:
         return ", ".join(row.scopes)
 
-    @display(
-        description="State", label={"Usable": "success", "Revoked": "danger", "Expired": "warning"}
-    )
+    @column("State", label={"Usable": "success", "Revoked": "danger", "Expired": "warning"})
     def state(self, row: ApiToken) -> str:
         if row.revoked_at:
             return "Revoked"
@@ -91,7 +90,7 @@ class ApiTokenAdmin(WorkspaceModelAdmin):
         chosen = form.cleaned_data
         token, secret = tokens.issue(
             obj.workspace,
-            user=request.user,
+            user=cast("User", request.user),
             name=obj.name,
             scopes=chosen["scopes"],
             expires_at=chosen["expires_at"],

@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import messages
 from django.contrib.admin import RelatedFieldListFilter, helpers
@@ -24,7 +24,7 @@ from unfold.widgets import UnfoldAdminExpandableTextareaWidget
 from crm.admin import roles
 from crm.admin.actions import ActionsMixin
 from crm.admin.audited import AuditedAdmin
-from crm.admin.forms import WorkspaceModelForm, rows_within
+from crm.admin.forms import SearchWidget, WorkspaceModelForm, rows_within
 from crm.models import Role, Workspace
 
 READ_ONLY: Mapping[str, Role | None] = {
@@ -47,7 +47,7 @@ ADMINISTERED: Mapping[str, Role | None] = {
 }
 
 
-class WorkspaceModelAdmin(ActionsMixin, AuditedAdmin, ModelAdmin):
+class WorkspaceModelAdmin(ActionsMixin, AuditedAdmin, ModelAdmin):  # type: ignore[misc]  # unfold has no types
     """`needs`: the role for each of view, add, change, delete; None is nobody.
 
     `workspace_path`: from the model to its workspace.
@@ -56,6 +56,9 @@ class WorkspaceModelAdmin(ActionsMixin, AuditedAdmin, ModelAdmin):
     form = WorkspaceModelForm
     needs: Mapping[str, Role | None] = EDITABLE
     workspace_path = "workspace"
+    readable: Mapping[
+        str, str
+    ] = {}  # an edited field -> the method that shows it to those who may only look
     list_filter_submit = False
     list_per_page = 50
     warn_unsaved_form = True
@@ -114,9 +117,10 @@ class WorkspaceModelAdmin(ActionsMixin, AuditedAdmin, ModelAdmin):
         self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
     ) -> type[ModelForm[Any]]:
         request.form_workspace = self.workspace_of_form(request, obj)  # type: ignore[attr-defined]  # for the choices
-        form = super().get_form(request, obj, change, **kwargs)
+        form: Any = super().get_form(request, obj, change, **kwargs)
         more = {"workspace": request.form_workspace, "request": request}  # type: ignore[attr-defined]
-        return type(form)(form.__name__, (form,), more)
+        made: type[ModelForm[Any]] = type(form)(form.__name__, (form,), more)
+        return made
 
     def workspace_of_form(self, request: HttpRequest, obj: Any) -> Workspace | None:
         """The row's; for a new row the one chosen in the address, else the only one there is."""
@@ -124,14 +128,14 @@ class WorkspaceModelAdmin(ActionsMixin, AuditedAdmin, ModelAdmin):
             return obj if isinstance(obj, Workspace) else getattr(obj, "workspace", None)
         candidates = self.workspaces_for_new_rows(request)
         wanted = [one for one in candidates if str(one.pk) == request.GET.get("workspace")]
-        return (wanted or (candidates if len(candidates) == 1 else [None]))[0]
+        fitting = wanted or candidates
+        return fitting[0] if len(fitting) == 1 else None
 
     def workspaces_for_new_rows(self, request: HttpRequest) -> list[Workspace]:
         if not hasattr(request, "_admin_new_in"):
-            request._admin_new_in = list(
-                roles.workspaces(request, self.needs["add"] or Role.OWNER)[:200]
-            )  # type: ignore[attr-defined]
-        return request._admin_new_in  # type: ignore[attr-defined,no-any-return]
+            found = roles.workspaces(request, self.needs["add"] or Role.OWNER)
+            request._admin_new_in = list(found[:200])  # type: ignore[attr-defined]
+        return cast("list[Workspace]", request._admin_new_in)  # type: ignore[attr-defined]
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         workspace = getattr(request, "form_workspace", None)
@@ -139,7 +143,33 @@ class WorkspaceModelAdmin(ActionsMixin, AuditedAdmin, ModelAdmin):
             allowed = rows_within(db_field.remote_field.model, workspace)
             if allowed is not None:
                 kwargs["queryset"] = allowed
+        if db_field.name in self.get_autocomplete_fields(request):
+            kwargs.setdefault("widget", SearchWidget(db_field, self.admin_site))
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def layout(self, request: HttpRequest, obj: Any) -> Any:
+        """The fieldsets, with the names of the edited fields."""
+        return super().get_fieldsets(request, obj)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        sets = self.layout(request, obj)
+        if obj is None or not self.readable or self.has_change_permission(request, obj):
+            return sets
+        return [
+            (title, {**options, "fields": self._readable(options["fields"])})
+            for title, options in sets
+        ]
+
+    def _readable(self, fields: Any) -> list[Any]:
+        return [
+            tuple(self.readable.get(name, name) for name in field)
+            if isinstance(field, (list, tuple))
+            else self.readable.get(field, field)
+            for field in fields
+        ]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return [*super().get_readonly_fields(request, obj), *self.readable.values()]
 
     def get_exclude(self, request: HttpRequest, obj: Any = None) -> Any:
         return [*(super().get_exclude(request, obj) or []), "workspace", "created_by"]
@@ -194,15 +224,14 @@ class WorkspaceModelAdmin(ActionsMixin, AuditedAdmin, ModelAdmin):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         def act() -> HttpResponse:
-            with (
-                transaction.atomic()
-            ):  # Django's own delete action writes the trail and the deletion one after the other
+            # Django's own delete action writes the trail and deletes, one after the other.
+            with transaction.atomic():
                 return super(WorkspaceModelAdmin, self).changelist_view(request, extra_context)
 
         return self._told(request, act)
 
     def response_action(
-        self, request: HttpRequest, queryset: models.QuerySet[Any]
+        self, request: HttpRequest, queryset: models.QuerySet[Any], *args: Any, **kwargs: Any
     ) -> HttpResponse | None:
         """Django asks the database for whatever ids were sent; one that is no id would be a 500."""
         try:
@@ -211,7 +240,8 @@ class WorkspaceModelAdmin(ActionsMixin, AuditedAdmin, ModelAdmin):
         except ValidationError:
             messages.error(request, "The selection was not understood. Nothing was done.")
             return HttpResponseRedirect(request.get_full_path())
-        return super().response_action(request, queryset)
+        answer: HttpResponse | None = super().response_action(request, queryset, *args, **kwargs)
+        return answer
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         if not change and any(field.name == "created_by" for field in obj._meta.concrete_fields):
@@ -220,13 +250,15 @@ class WorkspaceModelAdmin(ActionsMixin, AuditedAdmin, ModelAdmin):
 
 
 class OwnRowsFilter(RelatedFieldListFilter):
-    """A filter by a foreign key that only names rows of the person's own workspaces."""
+    """A filter by a foreign key that only names rows of the person's own workspaces, and of those what fits `more`."""
 
-    def field_choices(
-        self, field: Any, request: HttpRequest, model_admin: Any
-    ) -> list[tuple[Any, str]]:
+    more: Mapping[str, Any] = {}
+
+    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> list[Any]:
         is_workspace = field.remote_field.model is Workspace
-        limit = roles.in_workspaces(request, "pk" if is_workspace else "workspace")
+        limit = roles.in_workspaces(request, "pk" if is_workspace else "workspace") | dict(
+            self.more
+        )
         ordering = self.field_admin_ordering(field, request, model_admin)
         return list(
             field.get_choices(include_blank=False, ordering=ordering, limit_choices_to=limit)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from django.contrib import admin
 from django.contrib.admin import DateFieldListFilter
-from unfold.decorators import display
 
 from crm.admin.base import WorkspaceModelAdmin
+from crm.admin.columns import column
 from crm.admin.forms import WorkspaceModelForm
+from crm.admin.reading import as_table
 from crm.admin.rows import PairsField
 from crm.models import Contact
 
@@ -23,6 +24,8 @@ class ContactAdmin(WorkspaceModelAdmin):
     list_filter = [("created_at", DateFieldListFilter)]
     search_fields = ["first_name", "last_name", "email", "company"]
     readonly_fields = ["created_at", "updated_at"]
+    readable = {"custom": "custom_read"}
+    custom_read = as_table("custom", "Custom fields")
     fieldsets = [
         (
             None,
@@ -39,6 +42,6 @@ class ContactAdmin(WorkspaceModelAdmin):
         ("History", {"fields": [("created_at", "updated_at")]}),
     ]
 
-    @display(description="Name", ordering="first_name")
+    @column("Name", ordering="first_name")
     def who(self, row: Contact) -> str:
         return str(row)

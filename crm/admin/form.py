@@ -6,14 +6,15 @@ from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import ValidationError
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from unfold.decorators import display
 
 from config.lib.problems import Problem
 from crm import form_fields
 from crm.admin.base import WorkspaceModelAdmin
+from crm.admin.columns import column
 from crm.admin.forms import WorkspaceModelForm
 from crm.admin.rows import RecordsField
 from crm.models import Form
@@ -143,6 +144,7 @@ class FormAdmin(WorkspaceModelAdmin):
     search_fields = ["name", "slug"]
     prepopulated_fields = {"slug": ["name"]}
     readonly_fields = ["page_link", "submissions_link", "last_submitted_at"]
+    readable = {"form_fields": "fields_read"}
     fieldsets = [
         (None, {"fields": [("name", "slug"), "description", "is_open"]}),
         ("Fields", {"fields": ["form_fields"]}),
@@ -150,11 +152,16 @@ class FormAdmin(WorkspaceModelAdmin):
         ("Use", {"fields": ["page_link", ("submissions_link", "last_submitted_at")]}),
     ]
 
-    @display(description="State", label={"Open": "success", "Closed": "danger"})
+    @column("Fields")
+    def fields_read(self, row: Form) -> str:
+        said = {one["label"]: TYPES.get(one["type"], one["type"]) for one in row.fields}
+        return render_to_string("admin/values.html", {"values": said})
+
+    @column("State", label={"Open": "success", "Closed": "danger"})
     def state(self, row: Form) -> str:
         return "Open" if row.is_open else "Closed"
 
-    @display(description="Public page")
+    @column("Public page")
     def page_link(self, row: Form) -> str | SafeString:
         if row._state.adding:
             return "There is one as soon as the form is saved."
@@ -164,7 +171,7 @@ class FormAdmin(WorkspaceModelAdmin):
             row.public_id,
         )
 
-    @display(description="Submissions")
+    @column("Submissions")
     def submissions_link(self, row: Form) -> str | SafeString:
         if row._state.adding:
             return "0"

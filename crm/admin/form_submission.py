@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
 from django.contrib.admin import DateFieldListFilter
 from django.template.loader import render_to_string
-from unfold.decorators import display
 from unfold.paginator import InfinitePaginator
 
 from crm.admin.base import READ_ONLY, OwnRowsFilter, WorkspaceModelAdmin
+from crm.admin.columns import column
 from crm.models import FormSubmission, Role
 
 
@@ -23,8 +25,8 @@ class FormSubmissionAdmin(WorkspaceModelAdmin):
     search_fields = ["contact__email"]
     fields = ["form", "contact", "verdict", "submitted_at", "answers"]
 
-    @display(
-        description="Kind",
+    @column(
+        "Kind",
         label={"New contact": "success", "Known contact": "info", "Spam": "danger"},
     )
     def verdict(self, row: FormSubmission) -> str:
@@ -32,9 +34,9 @@ class FormSubmissionAdmin(WorkspaceModelAdmin):
             return "Spam"
         return "New contact" if row.is_new_contact else "Known contact"
 
-    @display(description="Answers")
+    @column("Answers")
     def answers(self, row: FormSubmission) -> str:
         return render_to_string("admin/values.html", {"values": row.fields})
 
-    def get_readonly_fields(self, request: object, obj: object = None) -> list[str]:
+    def get_readonly_fields(self, request: Any, obj: Any = None) -> Any:
         return self.fields

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django import forms
+from django.contrib.admin.widgets import AutocompleteSelect
 from django.db import models
 
 from crm.models import Membership, Workspace
@@ -27,7 +28,8 @@ class WorkspaceModelForm(forms.ModelForm[Any]):
 
     def _get_validation_exclusions(self) -> set[str]:
         """Django leaves out constraints that name a column which is not on the page; the workspace is never on it."""
-        return super()._get_validation_exclusions() - {"workspace"}  # type: ignore[misc]  # not in the stubs
+        excluded: set[str] = super()._get_validation_exclusions()  # type: ignore[misc]  # not in the stubs
+        return excluded - {"workspace"}
 
 
 def add_problems(
@@ -38,7 +40,7 @@ def add_problems(
 ) -> None:
     """Tells each problem (`steps[0].params.to` -> messages) at its field, and the editor the rest of the path.
 
-    `names`: the form's field where it is not the path's first part. What no field of the form is about is told above it.
+    `names`: the form's field where it is not the path's first part. What is about none of its fields is told above.
     """
     for path, messages in problems.items():
         root = re.split(r"[.\[]", path, maxsplit=1)[0]
@@ -58,6 +60,22 @@ def placed(message: str, path: str) -> forms.ValidationError:
 
 def _belongs(row: models.Model) -> bool:
     return any(field.name == "workspace" for field in row._meta.concrete_fields)
+
+
+class SearchWidget(AutocompleteSelect):
+    """Django looks the chosen row up to show it again; what is no id at all would be a 500."""
+
+    def optgroups(self, name: str, value: list[str], attr: Any = None) -> Any:
+        pk = self.field.remote_field.model._meta.pk
+        return super().optgroups(name, [one for one in value if _is_id(pk, one)], attr)
+
+
+def _is_id(pk: models.Field[Any, Any], text: str) -> bool:
+    try:
+        pk.to_python(text)
+    except forms.ValidationError:
+        return False
+    return True
 
 
 def rows_within(model: type[models.Model], workspace: Workspace) -> models.QuerySet[Any] | None:

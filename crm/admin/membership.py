@@ -14,6 +14,7 @@ from crm import members
 from crm.admin import roles
 from crm.admin.actions import Done, ObjectAction
 from crm.admin.base import ADMINISTERED, WorkspaceModelAdmin
+from crm.admin.columns import column
 from crm.admin.forms import WorkspaceModelForm
 from crm.models import Membership, Role
 
@@ -79,7 +80,7 @@ class MembershipAdmin(WorkspaceModelAdmin):
         )
     ]
 
-    @admin.display(description="E-mail", ordering="user__email")
+    @column("E-mail", ordering="user__email")
     def email(self, row: Membership) -> str:
         return row.user.email
 

@@ -9,12 +9,13 @@ from django.contrib import admin
 from django.contrib.admin import DateFieldListFilter, SimpleListFilter
 from django.db import models
 from django.http import HttpRequest
-from unfold.decorators import display
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from crm.admin import roles
 from crm.admin.base import WorkspaceModelAdmin
+from crm.admin.columns import column
 from crm.admin.forms import WorkspaceModelForm
+from crm.admin.reading import as_table
 from crm.admin.rows import PairsField
 from crm.models import Opportunity
 from crm.models.workspace import DEFAULT_STAGES
@@ -61,6 +62,8 @@ class OpportunityAdmin(WorkspaceModelAdmin):
     search_fields = ["name", "contact__email", "contact__last_name"]
     autocomplete_fields = ["contact"]
     readonly_fields = ["created_at", "updated_at"]
+    readable = {"custom": "custom_read"}
+    custom_read = as_table("custom", "Custom fields")
     fieldsets = [
         (
             None,
@@ -77,12 +80,12 @@ class OpportunityAdmin(WorkspaceModelAdmin):
         ("History", {"fields": [("created_at", "updated_at")]}),
     ]
 
-    @display(description="Value", ordering="value")
+    @column("Value", ordering="value")
     def amount(self, row: Opportunity) -> str:
         return f"{row.value:,.2f} {row.currency}"
 
-    @display(
-        description="Stage",
+    @column(
+        "Stage",
         ordering="stage",
         label={"Closed Won": "success", "Closed Lost": "danger"},
     )

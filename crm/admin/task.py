@@ -7,11 +7,11 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.admin import EmptyFieldListFilter
 from django.http import HttpRequest
-from unfold.decorators import display
 
 from config.lib import clock
 from crm.admin.actions import Done, ObjectAction, Refused
 from crm.admin.base import WorkspaceModelAdmin
+from crm.admin.columns import column
 from crm.models import Task
 
 
@@ -40,6 +40,6 @@ class TaskAdmin(WorkspaceModelAdmin):
         )
     ]
 
-    @display(description="State", label={"Done": "success", "Open": "info"})
+    @column("State", label={"Done": "success", "Open": "info"})
     def state(self, row: Task) -> str:
         return "Done" if row.done_at else "Open"

@@ -18,7 +18,7 @@ admin.site.unregister(Group)  # roles are memberships; groups would be a second 
 
 
 @admin.register(User)
-class PersonAdmin(AuditedAdmin, UserAdmin, ModelAdmin):  # type: ignore[misc]  # Django's and unfold's bases meet here
+class PersonAdmin(AuditedAdmin, UserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]  # unfold has no types
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm

@@ -9,7 +9,6 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.urls import reverse
-from unfold.decorators import display
 from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminTextInputWidget
 
@@ -17,12 +16,13 @@ from agents import blueprint, validation
 from agents.models import Agent, AgentStatus, default_restrictions
 from crm.admin.actions import Done, ObjectAction, Refused
 from crm.admin.base import WorkspaceModelAdmin
+from crm.admin.columns import column
 from crm.admin.forms import WorkspaceModelForm, add_problems
 from crm.admin.rows import PairsField
 from executions import launch
 from executions.admin import vocabulary
-from executions.admin.steps import LimitsField, StepsField
-from executions.admin.words import STATUS_OF_AGENT, agent_figures, badge
+from executions.admin.steps import LIMITS, LimitsField, StepsField
+from executions.admin.words import STATUS_OF_AGENT, agent_figures, badge, steps_said
 from executions.models import Status
 
 
@@ -112,6 +112,7 @@ class AgentAdmin(WorkspaceModelAdmin):
     list_filter = ["status"]
     search_fields = ["name", "description"]
     readonly_fields = ["status_now", "figures", "trigger_links", "created_at", "updated_at"]
+    readable = {"steps": "steps_read", "restrictions": "limits_read"}
     change_form_outer_before_template = "admin/agent_warning.html"
     object_actions = [
         ObjectAction(
@@ -148,7 +149,7 @@ class AgentAdmin(WorkspaceModelAdmin):
         ),
     ]
 
-    def get_fieldsets(self, request: HttpRequest, obj: Agent | None = None) -> Any:
+    def layout(self, request: HttpRequest, obj: Agent | None) -> Any:
         state = [("Now", {"fields": [("status_now", "trigger_links"), "figures"]})] if obj else []
         history = [("History", {"fields": [("created_at", "updated_at")]})] if obj else []
         return [
@@ -173,26 +174,36 @@ class AgentAdmin(WorkspaceModelAdmin):
             .prefetch_related("triggers")
         )
 
-    @display(description="Status", ordering="status", label=STATUS_OF_AGENT)
+    @column("Status", ordering="status", label=STATUS_OF_AGENT)
     def status_badge(self, row: Agent) -> str:
         return row.get_status_display()
 
-    @display(description="Steps")
+    @column("Steps")
+    def steps_read(self, row: Agent) -> str:
+        return render_to_string("admin/steps.html", {"steps": steps_said(row)})
+
+    @column("Limits")
+    def limits_read(self, row: Agent) -> str:
+        found = [(label, row.limit(name)) for name, (label, _) in LIMITS.items()]
+        said = [(label, "unlimited" if limit is None else limit) for label, limit in found]
+        return render_to_string("admin/figures.html", {"figures": said})
+
+    @column("Steps")
     def step_count(self, row: Agent) -> int:
         return len(row.steps) if isinstance(row.steps, list) else 0
 
-    @display(description="Triggers")
+    @column("Triggers")
     def trigger_links(self, row: Agent) -> str:
         return render_to_string(
             "admin/trigger_links.html",
             {"triggers": [one for one in row.triggers.all() if not one.is_builtin], "agent": row},
         )
 
-    @display(description="Status")
+    @column("Status")
     def status_now(self, row: Agent) -> str:
         return badge(row.get_status_display(), STATUS_OF_AGENT)
 
-    @display(description="Use")
+    @column("Use")
     def figures(self, row: Agent) -> str:
         return render_to_string("admin/figures.html", {"figures": agent_figures(row)})
 

@@ -8,11 +8,11 @@ from django.contrib import admin
 from django.contrib.admin import EmptyFieldListFilter
 from django.http import HttpRequest
 from django.template.loader import render_to_string
-from unfold.decorators import display
 
 from config.lib import clock
 from crm.admin.actions import Done, ObjectAction, Refused
 from crm.admin.base import READ_ONLY, OwnRowsFilter, WorkspaceModelAdmin
+from crm.admin.columns import column
 from executions.models import Alert
 
 
@@ -45,14 +45,14 @@ class AlertAdmin(WorkspaceModelAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return self.fields
 
-    @display(description="Kind", ordering="kind", label=True)
+    @column("Kind", ordering="kind", label=True)
     def kind_badge(self, row: Alert) -> str:
         return row.get_kind_display()
 
-    @display(description="Seen", ordering="seen_at", label={"New": "danger", "Seen": "success"})
+    @column("Seen", ordering="seen_at", label={"New": "danger", "Seen": "success"})
     def seen(self, row: Alert) -> str:
         return "Seen" if row.seen_at else "New"
 
-    @display(description="About")
+    @column("About")
     def about(self, row: Alert) -> str:
         return render_to_string("admin/alert_links.html", {"alert": row})

@@ -8,10 +8,10 @@ from django.contrib import admin
 from django.contrib.admin import DateFieldListFilter
 from django.http import HttpRequest
 from django.template.loader import render_to_string
-from unfold.decorators import display
 from unfold.paginator import InfinitePaginator
 
 from crm.admin.base import READ_ONLY, WorkspaceModelAdmin
+from crm.admin.columns import column
 from crm.models import Role
 from executions.models import AuditEntry
 
@@ -30,16 +30,16 @@ class AuditEntryAdmin(WorkspaceModelAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return self.fields
 
-    @display(description="What")
+    @column("What")
     def target(self, row: AuditEntry) -> str:
         return f"{row.target_type} {row.target_name or row.target_id}"
 
-    @display(description="Changed")
+    @column("Changed")
     def changed(self, row: AuditEntry) -> str:
         names = {**(row.before or {}), **(row.after or {})}
         return ", ".join(names)[:100] if row.verb == "update" else ""
 
-    @display(description="Changes")
+    @column("Changes")
     def changes(self, row: AuditEntry) -> str:
         before, after = row.before or {}, row.after or {}
         rows = [(name, before.get(name), after.get(name)) for name in {**before, **after}]

@@ -8,12 +8,12 @@ from django.contrib import admin
 from django.contrib.admin import DateFieldListFilter, SimpleListFilter
 from django.contrib.admin.utils import unquote
 from django.http import HttpRequest, HttpResponse
-from unfold.decorators import display
 from unfold.paginator import InfinitePaginator
 
 from config.lib import wake
 from crm.admin.actions import Done, ObjectAction, Refused
 from crm.admin.base import READ_ONLY, WorkspaceModelAdmin
+from crm.admin.columns import column
 from executions.admin import search
 from executions.admin.listing import NamedChangeList, names_of
 from executions.admin.words import STATUS_OF_EXECUTION
@@ -88,17 +88,17 @@ class EventAdmin(WorkspaceModelAdmin):
             request, queryset, search_term, subject="subject", ids=("pk", "root_id")
         ), False
 
-    @display(description="What", ordering="type")
+    @column("What", ordering="type")
     def what(self, row: Event) -> str:
         return feed.label(row.type)
 
-    @display(description="About")
+    @column("About")
     def whom(self, row: Event) -> str:
         link = getattr(row, "about", None)
         return link.name if link else row.subject
 
-    @display(
-        description="State",
+    @column(
+        "State",
         ordering="state",
         label={"New": "info", "Matched": "success", "Dead": "danger"},
     )

@@ -9,12 +9,12 @@ from django.contrib.admin import DateFieldListFilter
 from django.contrib.admin.utils import unquote
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
-from unfold.decorators import display
 from unfold.enums import ActionVariant
 from unfold.paginator import InfinitePaginator
 
 from crm.admin.actions import Done, ObjectAction, Refused
 from crm.admin.base import READ_ONLY, OwnRowsFilter, WorkspaceModelAdmin
+from crm.admin.columns import column
 from executions import launch
 from executions import replay as replaying
 from executions.admin import search
@@ -40,6 +40,10 @@ def replay(request: HttpRequest, execution: Execution, cleaned: dict[str, Any]) 
         raise Refused(str(error)) from None
     url = reverse("admin:executions_execution_change", args=[again.pk])
     return Done("Replayed: this is the new run.", after={"execution_id": str(again.pk)}, url=url)
+
+
+class TriggerFilter(OwnRowsFilter):
+    more = {"is_builtin": False}
 
 
 class LightChangeList(NamedChangeList):
@@ -68,7 +72,7 @@ class ExecutionAdmin(WorkspaceModelAdmin):
         "status",
         "reason",
         ("agent", OwnRowsFilter),
-        ("trigger", OwnRowsFilter),
+        ("trigger", TriggerFilter),
         "is_test",
         ("created_at", DateFieldListFilter),
     ]
@@ -117,20 +121,20 @@ class ExecutionAdmin(WorkspaceModelAdmin):
             request, queryset, search_term, subject="event__subject", ids=("pk", "event_id")
         ), False
 
-    @display(description="Status", ordering="status", label=STATUS_OF_EXECUTION)
+    @column("Status", ordering="status", label=STATUS_OF_EXECUTION)
     def status_badge(self, row: Execution) -> str:
         return row.get_status_display()
 
-    @display(description="Why")
+    @column("Why")
     def why(self, row: Execution) -> str:
         return Reason(row.reason).label if row.reason in Reason.values else ""
 
-    @display(description="About")
+    @column("About")
     def whom(self, row: Execution) -> str:
         link = getattr(row, "about", None)
         return link.name if link else row.event.subject
 
-    @display(description="Took")
+    @column("Took")
     def took(self, row: Execution) -> str:
         return "" if row.duration_ms is None else f"{row.duration_ms:,} ms"
 

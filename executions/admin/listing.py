@@ -13,17 +13,17 @@ from executions.pages.subjects import Link
 from triggers.models import Event
 
 
-class NamedChangeList(ChangeList):
+class NamedChangeList(ChangeList):  # type: ignore[misc]  # unfold has no types
     """Gives each row `.about`, a Link or None. The ModelAdmin has `event_of(row)`."""
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
-        rows = list(self.result_list)
+        rows: list[Any] = list(self.result_list)
         links = names_of([self.model_admin.event_of(row) for row in rows])
         for row in rows:
             event = self.model_admin.event_of(row)
             row.about = links.get((event.workspace_id, event.subject))
-        self.result_list = rows
+        self.result_list: list[Any] = rows
 
 
 def names_of(events: list[Event]) -> dict[tuple[Any, str], Link]:

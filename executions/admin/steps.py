@@ -62,7 +62,7 @@ def _choices(workspace: Workspace | None, agent: Agent | None) -> dict[str, list
     members = Membership.objects.filter(workspace=workspace).select_related("user")[:200]
     others = (
         Agent.objects.filter(workspace=workspace)
-        .exclude(pk=agent.pk if agent else None)
+        .exclude(pk__in=[agent.pk] if agent else [])
         .values_list("name", flat=True)[:200]
     )
     return {
@@ -94,5 +94,5 @@ class LimitsWidget(EditorWidget):
 
 
 class LimitsField(EditorField):
-    widget = LimitsWidget
+    widget: Any = LimitsWidget
     empty = dict

@@ -114,7 +114,7 @@ class TriggerForm(WorkspaceModelForm):
         super().__init__(*args, **kwargs)
         if self.instance._state.adding is False:
             self.initial["enabled"] = self.instance.enabled
-        if "trigger_type" in self.fields:
+        if "failure_threshold" in self.fields:  # not on the page of somebody who may only look
             self._offer()
 
     def _offer(self) -> None:

@@ -10,17 +10,18 @@ from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import reverse
-from unfold.decorators import display
 from unfold.enums import ActionVariant
 
 from agents.models import AgentStatus
 from crm.admin.actions import Done, ObjectAction, Refused
 from crm.admin.base import OwnRowsFilter, WorkspaceModelAdmin
+from crm.admin.columns import column
+from crm.admin.reading import as_table
 from crm.admin.values import ValueField
 from crm.models import Role
 from executions import launch
 from executions.admin.trigger_form import TriggerForm
-from executions.admin.words import STATUS_OF_TRIGGER, badge, trigger_figures
+from executions.admin.words import STATUS_OF_TRIGGER, badge, conditions_said, trigger_figures
 from executions.models import Reason, Status
 from executions.pages import words
 from triggers import sources
@@ -99,6 +100,13 @@ class TriggerAdmin(WorkspaceModelAdmin):
     list_filter = ["status", "trigger_type", ("agent", OwnRowsFilter)]
     search_fields = ["name", "description", "agent__name"]
     readonly_fields = ["status_now", "figures", "last_error", "created_at", "updated_at"]
+    readable = {
+        "config": "config_read", "conditions": "conditions_read", "input_mapping": "mapping_read",
+        "default_inputs": "defaults_read",
+    }  # fmt: skip
+    config_read = as_table("config", "Listens to")
+    mapping_read = as_table("input_mapping", "From the event")
+    defaults_read = as_table("default_inputs", "Fixed values")
     change_form_outer_before_template = "admin/trigger_warning.html"
     object_actions = [
         ObjectAction(
@@ -129,7 +137,7 @@ class TriggerAdmin(WorkspaceModelAdmin):
             .select_related("agent", "gate", "workspace")
         )
 
-    def get_fieldsets(self, request: HttpRequest, obj: Trigger | None = None) -> Any:
+    def layout(self, request: HttpRequest, obj: Trigger | None) -> Any:
         state = (
             [
                 (
@@ -172,31 +180,35 @@ class TriggerAdmin(WorkspaceModelAdmin):
             field.queryset = field.queryset.exclude(status=AgentStatus.ARCHIVED)
         return field
 
-    @display(description="Listens to")
+    @column("Conditions")
+    def conditions_read(self, row: Trigger) -> str:
+        return render_to_string("admin/conditions.html", {"node": conditions_said(row.conditions)})
+
+    @column("Listens to")
     def listens_to(self, row: Trigger) -> str:
         return sources.find(row.trigger_type).describe(row.config)
 
-    @display(description="Agent", ordering="agent__name")
+    @column("Agent", ordering="agent__name")
     def agent_link(self, row: Trigger) -> str:
         return render_to_string("admin/agent_link.html", {"agent": row.agent})
 
-    @display(description="Status", ordering="status", label=STATUS_OF_TRIGGER)
+    @column("Status", ordering="status", label=STATUS_OF_TRIGGER)
     def status_badge(self, row: Trigger) -> str:
         return row.get_status_display()
 
-    @display(description="Runs", ordering="gate__total_executions")
+    @column("Runs", ordering="gate__total_executions")
     def runs(self, row: Trigger) -> int:
         return getattr(getattr(row, "gate", None), "total_executions", 0)
 
-    @display(description="Last run", ordering="gate__last_execution_at")
+    @column("Last run", ordering="gate__last_execution_at")
     def last_run(self, row: Trigger) -> Any:
         return getattr(getattr(row, "gate", None), "last_execution_at", None)
 
-    @display(description="Status")
+    @column("Status")
     def status_now(self, row: Trigger) -> str:
         return badge(row.get_status_display(), STATUS_OF_TRIGGER)
 
-    @display(description="Use")
+    @column("Use")
     def figures(self, row: Trigger) -> str:
         return render_to_string("admin/figures.html", {"figures": trigger_figures(row)})
 

@@ -8,9 +8,11 @@ from typing import Any
 
 from django.template.loader import render_to_string
 
+from agents import actions
 from agents.models import Agent
 from config.lib import clock
 from executions.models import AgentGate, AgentStart, Execution, Status, TriggerGate
+from triggers import operators
 from triggers.models import Trigger
 
 STATUS_OF_AGENT = {"Live": "success", "Draft": "info", "Paused": "warning", "Archived": "default"}
@@ -76,3 +78,26 @@ def trigger_figures(trigger: Trigger) -> list[Figure]:
         ("Last run", gate.last_execution_at or "never"),
     ]
     return figures
+
+
+def steps_said(agent: Agent) -> list[dict[str, Any]]:
+    """Each step with the label of its action."""
+    found = [step for step in agent.steps if isinstance(step, dict)]
+    return [{**step, "label": _label(str(step.get("action", "")))} for step in found]
+
+
+def _label(action: str) -> str:
+    return actions.registry.get(action).label if action in actions.registry else action
+
+
+def conditions_said(node: Any) -> dict[str, Any]:
+    """A stored tree for a template: `{"said", "members"}` for a group, a leaf with its operator's label."""
+    members = node.get("rules") or node.get("conditions") if isinstance(node, dict) else None
+    if members:
+        said = {"OR": "Any of these", "NOT": "Not this"}.get(str(node.get("logic")), "All of these")
+        return {"said": said, "members": [conditions_said(member) for member in members]}
+    if not isinstance(node, dict) or not node.get("operator"):
+        return {"question": node.get("description", "") if isinstance(node, dict) else ""}
+    name = node["operator"]
+    label = operators.registry.get(name).label if name in operators.registry else name
+    return {**node, "label": label, "has_value": "value" in node}

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 from zoneinfo import available_timezones
 
 from django import forms
 from django.contrib import admin
+from django.contrib.auth.models import User
 from django.http import HttpRequest
-from unfold.decorators import display
 from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminSelect2Widget
 
@@ -17,7 +17,9 @@ from config.lib.problems import Problem
 from crm import stages
 from crm.admin.actions import Done, ObjectAction, Refused
 from crm.admin.base import WorkspaceModelAdmin
+from crm.admin.columns import column
 from crm.admin.forms import WorkspaceModelForm
+from crm.admin.reading import as_list
 from crm.admin.rows import RecordsField
 from crm.models import Membership, Role, Workspace
 from crm.models.workspace import default_stages
@@ -53,7 +55,7 @@ class StagesField(RecordsField):
 
     def has_changed(self, initial: Any, data: Any) -> bool:
         try:
-            return [record["name"] for record in self.to_python(data)] != initial
+            return bool([record["name"] for record in self.to_python(data)] != initial)
         except forms.ValidationError:
             return True
 
@@ -70,9 +72,8 @@ class WorkspaceForm(WorkspaceModelForm):
         if "timezone" in self.fields:
             names = sorted(name for name in available_timezones() if "/" in name or name == "UTC")
             current = [self.instance.timezone] if self.instance.timezone not in names else []
-            self.fields["timezone"].choices = [
-                (name, name.replace("_", " ")) for name in [*current, *names]
-            ]  # type: ignore[attr-defined]
+            zone: Any = self.fields["timezone"]
+            zone.choices = [(name, name.replace("_", " ")) for name in [*current, *names]]
 
     def clean_stages(self) -> list[str]:
         records = self.cleaned_data["stages"]
@@ -121,6 +122,8 @@ class WorkspaceAdmin(WorkspaceModelAdmin):
     search_fields = ["name", "slug"]
     prepopulated_fields = {"slug": ["name"]}
     readonly_fields = ["created_at", "updated_at"]
+    readable = {"stages": "stages_read"}
+    stages_read = as_list("stages", "Stages of deals")
     fieldsets = [
         (None, {"fields": [("name", "slug"), "timezone", "paused"]}),
         ("Deals", {"fields": ["stages"]}),
@@ -135,7 +138,7 @@ class WorkspaceAdmin(WorkspaceModelAdmin):
             icon="pause_circle",
             variant=ActionVariant.DANGER,
             shown=lambda workspace: not workspace.paused,
-            ask="Nothing starts in this workspace until you resume it. Events are recorded, and what waits goes on waiting.",
+            ask="Nothing starts in this workspace until you resume it. Events are recorded; what waits, waits on.",
         ),
         ObjectAction(
             "resume",
@@ -148,7 +151,7 @@ class WorkspaceAdmin(WorkspaceModelAdmin):
         ),
     ]
 
-    @display(description="State", label={"Running": "success", "Paused": "danger"})
+    @column("State", label={"Running": "success", "Paused": "danger"})
     def state(self, row: Workspace) -> str:
         return "Paused" if row.paused else "Running"
 
@@ -159,7 +162,9 @@ class WorkspaceAdmin(WorkspaceModelAdmin):
         """Stages have a verb of their own: deals follow a renamed one."""
         if not change:
             super().save_model(request, obj, form, change)
-            Membership.objects.create(workspace=obj, user_id=request.user.pk, role=Role.OWNER)
+            Membership.objects.create(
+                workspace=obj, user=cast("User", request.user), role=Role.OWNER
+            )
             return
         wanted, obj.stages = (
             obj.stages,
