@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 from django.contrib.admin import ModelAdmin
@@ -12,7 +13,7 @@ from django.http import HttpRequest
 from config.lib import audit, json
 
 _UNTOLD = frozenset({"password", "digest", "updated_at", "last_login"})
-_LONGEST = 2000
+_LONGEST = 20_000
 
 
 def snapshot(row: models.Model) -> dict[str, Any]:
@@ -23,6 +24,20 @@ def snapshot(row: models.Model) -> dict[str, Any]:
         if field.name not in _UNTOLD
     }
     return {name: _short(json.sanitise(value)) for name, value in values.items()}
+
+
+def _columns(row: models.Model) -> dict[str, Any]:
+    return {field.attname: getattr(row, field.attname) for field in row._meta.concrete_fields}
+
+
+def changed_columns(row: Any) -> list[str]:
+    """Names of the fields that are not what `get_object` loaded, with the times that a save sets."""
+    fields = row._meta.concrete_fields
+    changed = [
+        field.name for field in fields if getattr(row, field.attname) != row._loaded[field.attname]
+    ]
+    stamps = [field.name for field in fields if getattr(field, "auto_now", False)]
+    return [*changed, *stamps] if changed else []
 
 
 def _short(value: Any) -> Any:
@@ -46,6 +61,7 @@ class AuditedAdmin(ModelAdmin[Any]):
         row = super().get_object(request, object_id, from_field)
         if row is not None:
             row._before = snapshot(row)
+            row._loaded = copy.deepcopy(_columns(row))
         return row
 
     def log_addition(self, request: HttpRequest, obj: models.Model, message: Any) -> LogEntry:

@@ -23,7 +23,7 @@ from unfold.widgets import UnfoldAdminExpandableTextareaWidget
 
 from crm.admin import roles
 from crm.admin.actions import ActionsMixin
-from crm.admin.audited import AuditedAdmin
+from crm.admin.audited import AuditedAdmin, changed_columns
 from crm.admin.forms import SearchWidget, WorkspaceModelForm, rows_within
 from crm.models import Role, Workspace
 
@@ -244,9 +244,13 @@ class WorkspaceModelAdmin(ActionsMixin, AuditedAdmin, ModelAdmin):  # type: igno
         return answer
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        if not change and any(field.name == "created_by" for field in obj._meta.concrete_fields):
-            obj.created_by = request.user
-        super().save_model(request, obj, form, change)
+        """Writes only what was changed on the page: an agent may have changed the rest of the row meanwhile."""
+        if not change:
+            if any(field.name == "created_by" for field in obj._meta.concrete_fields):
+                obj.created_by = request.user
+            obj.save()
+        elif columns := changed_columns(obj):
+            obj.save(update_fields=columns)
 
 
 class OwnRowsFilter(RelatedFieldListFilter):

@@ -19,6 +19,7 @@ class FormSubmissionAdmin(WorkspaceModelAdmin):
     needs = {**READ_ONLY, "delete": Role.EDITOR}
     paginator = InfinitePaginator
     show_full_result_count = False
+    list_disable_select_all = True
     list_display = ["submitted_at", "form", "contact", "verdict"]
     list_select_related = ["form", "contact", "workspace"]
     list_filter = [("form", OwnRowsFilter), "is_spam", ("submitted_at", DateFieldListFilter)]

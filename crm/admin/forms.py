@@ -65,7 +65,7 @@ def _belongs(row: models.Model) -> bool:
 class SearchWidget(AutocompleteSelect):
     """Django looks the chosen row up to show it again; what is no id at all would be a 500."""
 
-    def optgroups(self, name: str, value: list[str], attr: Any = None) -> Any:
+    def optgroups(self, name: str, value: Sequence[str], attr: Any = None) -> Any:
         pk = self.field.remote_field.model._meta.pk
         return super().optgroups(name, [one for one in value if _is_id(pk, one)], attr)
 

@@ -16,7 +16,7 @@ RANKS = {Role.VIEWER: 0, Role.EDITOR: 1, Role.ADMIN: 2, Role.OWNER: 3}
 def roles(request: HttpRequest) -> dict[uuid.UUID, Role]:
     """The role in each own workspace; read once per request."""
     if not hasattr(request, "_admin_roles"):
-        rows = Membership.objects.filter(user__pk=request.user.pk).values_list(
+        rows = Membership.objects.filter(user_id=request.user.pk or 0).values_list(
             "workspace_id", "role"
         )
         request._admin_roles = {pk: Role(role) for pk, role in rows}  # type: ignore[attr-defined]

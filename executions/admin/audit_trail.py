@@ -21,6 +21,7 @@ class AuditEntryAdmin(WorkspaceModelAdmin):
     needs = {**READ_ONLY, "view": Role.ADMIN}
     paginator = InfinitePaginator
     show_full_result_count = False
+    list_disable_select_all = True
     list_display = ["at", "actor", "verb", "target", "changed"]
     list_select_related = ["workspace"]
     list_filter = [("at", DateFieldListFilter)]

@@ -50,6 +50,7 @@ class EventAdmin(WorkspaceModelAdmin):
     needs = READ_ONLY
     paginator = InfinitePaginator
     show_full_result_count = False
+    list_disable_select_all = True
     list_display = ["occurred_at", "what", "whom", "actor", "state_badge", "executions_count"]
     list_display_links = ["occurred_at", "what"]
     list_filter = ["state", TypeFilter, ("recorded_at", DateFieldListFilter)]

@@ -58,6 +58,7 @@ class ExecutionAdmin(WorkspaceModelAdmin):
     needs = READ_ONLY
     paginator = InfinitePaginator
     show_full_result_count = False
+    list_disable_select_all = True
     list_display = [
         "created_at",
         "agent_name",

@@ -90,7 +90,7 @@ class ConditionsField(EditorField):
 class TriggerForm(WorkspaceModelForm):
     """`triggers.blueprint` checks and sets; the form only carries the values there and the problems back."""
 
-    trigger_type = forms.ChoiceField(label="Type", widget=UnfoldAdminSelectWidget)
+    trigger_type = forms.ChoiceField(label="Type", initial="event", widget=UnfoldAdminSelectWidget)
     config = ConfigField(required=False, label="Listens to")
     enabled = forms.BooleanField(required=False, initial=True, widget=UnfoldBooleanSwitchWidget)
     conditions = ConditionsField(required=False, label="Conditions")

@@ -55,19 +55,22 @@ def event_names(workspace: Workspace) -> list[Suggestion]:
     """Registered types by group, their wildcards, and custom names that this workspace has seen lately."""
     kinds = [event_types.registry.get(name) for name in event_types.registry]
     known = [
-        {"value": kind.name, "label": f"{kind.group}: {kind.label}"}
+        {"value": kind.name, "label": kind.label, "group": kind.group}
         for kind in kinds
         if kind.source != "manual"
     ]
     roots = dict.fromkeys(kind.name.split(".")[0] for kind in kinds if "." in kind.name)
-    wild = [{"value": f"{root}.*", "label": f"every event of {root}"} for root in roots]
+    wild = [
+        {"value": f"{root}.*", "label": f"Every event of {root}", "group": "Wildcards"}
+        for root in roots
+    ]
     recent = (
         Event.objects.filter(workspace=workspace)
         .order_by("-id")
         .values_list("type", flat=True)[:RECENT]
     )
     custom = [
-        {"value": name, "label": "seen lately"}
+        {"value": name, "label": name, "group": "Custom, seen lately"}
         for name in sorted(set(recent))
         if name not in event_types.registry
     ]

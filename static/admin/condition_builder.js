@@ -2,7 +2,7 @@
 // Config: {operators: [{name, label, value}], fields: {event_type: [{path, type, enum}]}, config_input, questions, problems}.
 (() => {
   "use strict";
-  const {editor, el, icon, button, select, suggest} = window.Triggerfish;
+  const {editor, el, icon, button, select, suggest, redrawn} = window.Triggerfish;
   const LOGICS = [{value: "AND", label: "all of these are true"}, {value: "OR", label: "any of these is true"}, {value: "NOT", label: "none of these is true"}];
   const DEEPEST = 9;
   const isNumber = (text) => text.trim() !== "" && Number.isFinite(Number(text));
@@ -41,7 +41,7 @@
     let first = true;
 
     const told = () => commit(root.members.length ? write(root) : {});
-    const redraw = () => { told(); draw(); };
+    const redraw = () => { told(); redrawn(body, draw); };
 
     // The fields of the event types that the trigger listens to now.
     function fields() {
@@ -93,9 +93,8 @@
     function drawLeaf(leaf, parent, index) {
       const values = el("div", {class: "tf-part-value"});
       const fill = () => values.replaceChildren(valueInput(leaf));
-      const field = el("div", {class: "tf-part-field"}, suggest(leaf.field, () => fields().map((one) => ({value: one.path, label: one.label || one.type || ""})), (text) => { leaf.field = text.trim(); told(); },
-        {placeholder: "Field, such as deal.value", "aria-label": `Field of row ${index + 1}`, on: {}}));
-      field.querySelector("input").addEventListener("change", fill);
+      const field = el("div", {class: "tf-part-field"}, suggest(leaf.field, () => fields().map((one) => ({value: one.path, label: one.label || one.type || ""})), (text) => { leaf.field = text.trim(); fill(); told(); },
+        {placeholder: "Field, such as deal.value", "aria-label": `Field of row ${index + 1}`}));
       const operator = el("div", {class: "tf-part-operator"}, select(options, leaf.operator, (chosen) => { leaf.operator = chosen; fill(); told(); }, {"aria-label": `Operator of row ${index + 1}`}));
       fill();
       const box = el("div", {class: "tf-leaf", on: {keydown: (event) => {

@@ -92,6 +92,14 @@
     return true;
   }
 
+  // Draws anew and puts the focus back where it was, for keyboards.
+  function redrawn(box, draw) {
+    const all = () => [...box.querySelectorAll("input, select, textarea, button")];
+    const index = all().indexOf(document.activeElement);
+    draw();
+    if (index >= 0) all()[index]?.focus();
+  }
+
   function boot(box) {
     if (booted.has(box) || !editors[box.dataset.editor]) return;
     booted.add(box);
@@ -118,6 +126,6 @@
       editors[name] = build;
       if (document.readyState !== "loading") bootAll();
     },
-    el, icon, button, select, suggest, move,
+    el, icon, button, select, suggest, move, redrawn,
   });
 })();

@@ -2,7 +2,7 @@
 // Keys: Enter in a row adds the next one, Alt and an arrow move it where the order matters.
 (() => {
   "use strict";
-  const {editor, el, button, select, suggest, move} = window.Triggerfish;
+  const {editor, el, button, select, suggest, move, redrawn} = window.Triggerfish;
 
   const CELLS = {
     text: (value, column, change, label) => {
@@ -49,7 +49,7 @@
       const label = `${column.label}, row ${index + 1}`;
       const change = (fresh) => { row[column.name] = fresh; told(); };
       const box = el(column.type === "value" ? "div" : "label", {class: `tf-cell tf-cell-${column.type}${column.narrow ? " tf-narrow" : ""}`}, el("span", {class: "tf-cell-label"}, column.label));
-      box.append(CELLS[column.type](row[column.name], column, change, label, draw));
+      box.append(CELLS[column.type](row[column.name], column, change, label, () => redrawn(body, draw)));
       if (first) marks(`[${index}].${column.name}`, box);
       return box;
     }

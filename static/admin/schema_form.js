@@ -45,6 +45,23 @@
     return suggest(value, offered, (chosen) => change(chosen === "" ? undefined : chosen), {"aria-label": label, placeholder: schema.default ?? ""});
   }
 
+  // Suggestions that know their groups: a select, and a free text for all that is not on it.
+  function grouped(schema, value, change, {label, offered}) {
+    const box = el("div", {class: "tf-grouped"});
+    const names = new Set(offered.map((one) => one.value));
+    const groups = [...new Set(offered.map((one) => one.group))].map((group) => ({label: group, options: offered.filter((one) => one.group === group).map((one) => ({value: one.value, label: `${one.label} (${one.value})`}))}));
+    const free = el("input", {class: "tf-input", type: "text", "aria-label": `${label}: another name`, placeholder: "policy.* or a name of your own", on: {input: () => change(free.value.trim() || undefined)}});
+    const list = select([{value: "", label: "Choose…"}, ...groups, {value: "*", label: "Another name, or a wildcard…"}], value && !names.has(value) ? "*" : value || "", (chosen) => {
+      free.hidden = chosen !== "*";
+      change(chosen === "*" ? free.value.trim() || undefined : chosen || undefined);
+      if (!free.hidden) free.focus();
+    }, {"aria-label": label});
+    free.hidden = list.value !== "*";
+    if (!free.hidden) free.value = value;
+    box.append(list, free);
+    return box;
+  }
+
   function texts(schema, value, change, {label}) {
     const box = el("textarea", {
       class: "tf-input", rows: 2, value: (value || schema.default || []).join("\n"), placeholder: "One per line", "aria-label": label,
@@ -93,7 +110,7 @@
 
   function inputFor(schema, options) {
     const widget = schema["x-widget"];
-    if (options.offered) return named;
+    if (options.offered) return options.offered.some((one) => one.group) ? grouped : named;
     if (schema.enum) return choice;
     if (widget === "textarea" || (schema.maxLength || 0) > 20000) return long;
     if (types(schema).includes("boolean")) return yesno;
@@ -165,7 +182,7 @@
       const make = inputFor(property, {offered});
       const body = el("div", {class: "tf-param-body"}, make(property, value[name], told, {label, offered, variables}));
       const head = el("div", {class: "tf-param-head"}, el("span", {}, label), required.has(name) ? el("span", {class: "tf-required", title: "required"}, "*") : null);
-      const wide = [long, pairs, anything, texts].includes(make);
+      const wide = [long, pairs, anything, texts, grouped].includes(make);
       const box = el("div", {class: wide ? "tf-param tf-param-wide" : "tf-param"}, head, body, property.description ? el("p", {class: "tf-help"}, property.description) : null);
       if (variables.length && make !== yesno && make !== choice) head.append(picker(box, variables));
       marks(`${path}${name}`, box);

@@ -2,7 +2,7 @@
 // Triggerfish.value({value, change, label}) -> element; `change(value)` is called with every edit.
 (() => {
   "use strict";
-  const {el, button, select} = window.Triggerfish;
+  const {el, button, select, redrawn} = window.Triggerfish;
   const TYPES = [
     {value: "text", label: "Text"}, {value: "number", label: "Number"}, {value: "yesno", label: "Yes / no"},
     {value: "list", label: "List"}, {value: "group", label: "Group"}, {value: "nothing", label: "Empty"},
@@ -78,7 +78,7 @@
     const draw = () => {
       const type = typeOf(value);
       const told = (fresh) => { value = fresh; change(fresh); };
-      const kind = select(offered, type, (chosen) => { value = convert(value, chosen); change(value); draw(); }, {class: "tf-input tf-type", "aria-label": `Type of ${label}`});
+      const kind = select(offered, type, (chosen) => { value = convert(value, chosen); change(value); redrawn(box, draw); }, {class: "tf-input tf-type", "aria-label": `Type of ${label}`});
       box.replaceChildren(...(offered.length > 1 ? [kind] : []), INPUTS[type](value, told, label, depth));
     };
     draw();

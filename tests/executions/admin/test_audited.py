@@ -165,3 +165,21 @@ def test_events_and_alerts_change_by_their_buttons_only(ann: Client, things: Thi
             == 403
         )
         assert ann.get(url(model, "add")).status_code == 403
+
+
+def test_saving_keeps_what_others_changed_meanwhile(ann: Client, things: Things) -> None:
+    """Somebody has the page open while an agent changes another field of the row."""
+    contact = things[Contact]
+    sent = drawn_values(ann.get(url(Contact, "change", contact.pk)).text)
+    page_loaded = admin_of(Contact).get_object
+
+    def slow(request: Any, object_id: str, from_field: str | None = None) -> Any:
+        row = page_loaded(request, object_id, from_field)
+        Contact.objects.filter(pk=contact.pk).update(phone="555")
+        return row
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(admin_of(Contact), "get_object", slow)
+        ann.post(url(Contact, "change", contact.pk), sent | {"title": "CEO"})
+    stored = Contact.objects.get(pk=contact.pk)
+    assert (stored.title, stored.phone) == ("CEO", "555")

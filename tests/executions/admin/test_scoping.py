@@ -147,3 +147,4 @@ def test_pages_without_a_model(ann: Client, things: Things) -> None:
     assert ann.get("/admin/search/", {"s": "agent"}).status_code == 200
     assert ann.get("/admin/auth/user/").status_code == 403
     assert Client().get("/admin/").status_code == 302
+    assert Client().get("/admin/login/").status_code == 200

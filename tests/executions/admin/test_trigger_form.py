@@ -77,10 +77,10 @@ def test_nested_conditions_are_stored_in_canonical_form(ann: Client, agent: Agen
 def test_saving_again_changes_only_what_was_changed(ann: Client, agent: Agent) -> None:
     ann.post(url(Trigger, "add"), filled(agent))
     trigger = Trigger.objects.visible().get()
-    before = Trigger.objects.filter(pk=trigger.pk).values().get()
+    before: dict[str, Any] = dict(Trigger.objects.filter(pk=trigger.pk).values().get())
     sent = filled(agent, conditions=trigger.conditions, max_executions_per_hour="", enabled="")
     assert ann.post(url(Trigger, "change", trigger.pk), sent).status_code == 302
-    after = Trigger.objects.filter(pk=trigger.pk).values().get()
+    after: dict[str, Any] = dict(Trigger.objects.filter(pk=trigger.pk).values().get())
     changed = {name for name in after if after[name] != before[name]}
     assert changed == {"status", "max_executions_per_hour", "version", "updated_at"}
     assert (after["status"], after["max_executions_per_hour"]) == ("paused", None)

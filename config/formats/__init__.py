@@ -1,0 +1,1 @@
+"""How dates are written; Django looks here first (`FORMAT_MODULE_PATH`)."""
