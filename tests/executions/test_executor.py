@@ -12,7 +12,7 @@ from agents import actions
 from agents.actions import Action, ActionFailed, Effect, Scene
 from config.lib import clock
 from crm.models import Note, Workspace
-from executions import dispatcher, executor, launch, queue, reaper, sweep
+from executions import dispatcher, executor, launch, performing, queue, reaper, sweep
 from executions.models import (
     AgentGate,
     Alert,
@@ -103,8 +103,12 @@ def test_an_unknown_variable_fails_the_run_clearly(
 
 
 def test_a_retryable_failure_is_tried_again_and_finished_steps_are_not(
-    start: Callable[..., Execution], act: Callable[..., None], run_everything_due: Run
+    start: Callable[..., Execution],
+    act: Callable[..., None],
+    run_everything_due: Run,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(performing, "retry_wait", lambda *_, **__: 300.0)
     calls: list[int] = []
 
     async def count(scene: Scene, params: dict[str, Any]) -> None:
