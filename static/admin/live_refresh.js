@@ -29,7 +29,8 @@
     if (list && twin) {
       if (list.innerHTML !== twin.innerHTML) list.replaceChildren(...twin.childNodes);
     } else if (!list && twin) {
-      location.reload(); // the first row of an empty list brings the whole table
+      const form = document.querySelector("#changelist-form"); // the first row of an empty list brings the whole table
+      form?.replaceChildren(...fresh.querySelector("#changelist-form").childNodes);
     }
   }
 

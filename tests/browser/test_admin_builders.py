@@ -1,0 +1,100 @@
+"""An owner builds an agent and its trigger in the admin, by hand: no box with JSON anywhere."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from playwright.sync_api import Page, expect
+
+from config.up.trial import Trial
+
+
+def save(page: Page) -> None:
+    page.get_by_role("button", name="Save", exact=True).click()
+
+
+def build_agent(page: Page, system: Trial, *, name: str) -> None:
+    page.goto(f"{system.url}/admin/agents/agent/add/")
+    page.fill("#id_name", name)
+    page.get_by_role("button", name="Add a step").click()
+    page.get_by_label("Action of step 1").select_option("create_note")
+    page.get_by_role("button", name="Variable").first.click()
+    page.get_by_label("Find a variable").fill("deal.name")
+    page.keyboard.press("Enter")
+    expect(page.locator(".tf-step textarea, .tf-step input[type=text]").first).to_have_value(
+        "@deal.name"
+    )
+    save(page)
+    expect(page.locator("body")).to_contain_text("was added successfully")
+
+
+def fill_conditions(page: Page) -> None:
+    page.get_by_role("button", name="Add a row").first.click()
+    page.get_by_label("Field of row 1").fill("deal.value")
+    page.get_by_label("Operator of row 1").select_option("greater_than")
+    page.get_by_label("Value for deal.value").fill("many")
+    page.get_by_role("button", name="Add a group").first.click()
+    group = page.locator(".tf-group .tf-group")
+    group.get_by_label("Field of row 1").fill("new_stage")
+    group.get_by_label("Operator of row 1").select_option("in")
+    group.get_by_label("Value for new_stage, 1", exact=True).fill("Closed Won")
+    group.get_by_role("button", name="Add a value").click()
+    group.get_by_label("Value for new_stage, 2", exact=True).fill("Negotiation")
+
+
+def stored(page: Page, system: Trial, *, name: str) -> dict[str, Any]:
+    found = page.request.get(f"{system.url}/api/v1/triggers?page_size=200").json()["results"]
+    trigger: dict[str, Any] = next(one for one in found if one["name"] == name)
+    return trigger
+
+
+def test_an_agent_and_a_trigger_with_conditions_are_built(system: Trial, owner_page: Page) -> None:
+    page = owner_page
+    build_agent(page, system, name="Builder")
+    page.goto(f"{system.url}/admin/triggers/trigger/add/")
+    page.fill("#id_name", "Big deals")
+    page.locator("#id_agent").select_option(label="Builder")
+    page.get_by_label("Event", exact=True).select_option("deal_stage_updated")
+    fill_conditions(page)
+    save(page)
+
+    mistake = page.locator(".tf-part-value .tf-problem")  # at the value itself
+    expect(mistake).to_contain_text("must be a number")
+    page.get_by_label("Value for deal.value").fill("10000")
+    save(page)
+
+    expect(page.locator("body")).to_contain_text("was added successfully")
+    assert stored(page, system, name="Big deals")["conditions"] == {
+        "type": "combined",
+        "logic": "AND",
+        "conditions": [
+            {"field": "deal.value", "operator": "greater_than", "value": 10000},
+            {
+                "type": "rule",
+                "logic": "OR",
+                "rules": [
+                    {"field": "new_stage", "operator": "in", "value": ["Closed Won", "Negotiation"]}
+                ],
+            },
+        ],
+    }
+
+
+def test_the_keyboard_is_enough(system: Trial, owner_page: Page) -> None:
+    """Enter adds a row, Alt and an arrow move it; the page is not sent by either."""
+    page = owner_page
+    page.goto(f"{system.url}/admin/crm/workspace/")
+    page.locator("#result_list tbody a").first.click()
+    stages = page.locator("#id_stages_box input[type=text]")
+    expect(stages.first).to_be_visible()
+    before = [stage.input_value() for stage in stages.all()]
+    stages.first.press("Enter")
+    page.keyboard.type("Dormant")
+    page.keyboard.press("Alt+ArrowUp")
+    expect(stages.nth(len(before) - 1)).to_have_value("Dormant")
+    save(page)
+    expect(page.locator("body")).to_contain_text("was changed successfully")
+    page.locator("#result_list tbody a").first.click()
+    expect(stages).to_have_count(len(before) + 1)
+    after = [stage.input_value() for stage in stages.all()]
+    assert after == [*before[:-1], "Dormant", before[-1]]
