@@ -1,8 +1,8 @@
 """Row 5 of the path: every new event becomes one execution per listening trigger, queued or skipped with its reason.
 
 One transaction per batch, one dispatcher at a time (an advisory lock), so events are decided in the
-order of their recording. `dispatch` loops until a batch is empty: an event that commits meanwhile
-is seen at once. A batch that raises is repeated one event at a time, so that a bad event stays
+order of their recording. `dispatch` goes on while batches are full; an event that commits
+meanwhile sends a wake-up of its own. A batch that raises is repeated one event at a time, so that a bad event stays
 alone; after five tries it is dead, with its error, and can be replayed.
 """
 
@@ -48,9 +48,9 @@ def dispatch(*, now: dt.datetime | None = None) -> int:
         except Exception:
             log.exception("a batch could not be dispatched, trying its events one at a time")
             return total + _one_by_one(now=now)
-        if count == 0:
-            return total
         total += count
+        if count < settings.DISPATCH_BATCH:
+            return total  # what commits from here on sends a wake-up of its own
     return total
 
 
@@ -86,11 +86,11 @@ def dispatch_now(
 def _batch(read: Callable[[], Iterable[Event]], *, now: dt.datetime | None) -> int:
     """One batch: ten statements, however many events. Answers how many events it took."""
     with transaction.atomic():
-        _lock()
+        locked_at = _lock()
         events = list(read())
         if not events:
             return 0
-        now = now or clock.now()
+        now = now or locked_at
         listeners = _listeners(events)
         triggers = {trigger.pk: trigger for found in listeners.values() for trigger in found}
         agent_gates = _lock_agent_gates({trigger.agent_id for trigger in triggers.values()})
@@ -112,11 +112,13 @@ def _batch(read: Callable[[], Iterable[Event]], *, now: dt.datetime | None) -> i
     return len(events)
 
 
-def _lock() -> None:
+def _lock() -> dt.datetime:
+    """Waits for its turn; answers the database's time then."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'; SELECT pg_advisory_xact_lock({_LOCK_KEY})"
-        )
+        cursor.execute("SELECT set_config('lock_timeout', %s, true)", [LOCK_TIMEOUT])
+        cursor.execute("SELECT clock_timestamp() FROM pg_advisory_xact_lock(%s)", [_LOCK_KEY])
+        (now,) = cursor.fetchone()
+    return now.astimezone(dt.UTC)  # type: ignore[no-any-return]
 
 
 def _listeners(events: Sequence[Event]) -> dict[uuid.UUID, list[Trigger]]:

@@ -20,8 +20,9 @@ from contextlib import suppress
 from django.conf import settings
 
 from executions import loading, queue
-from executions.finish import Outcome, finish
+from executions.finish import finish
 from executions.models import Status
+from executions.outcome import Outcome
 from executions.performing import Stopping, perform
 from executions.threads import in_thread
 
@@ -109,8 +110,8 @@ class Driver:
         self._look.clear()
         began = await self._claim()
         busy = bool(self._runs or self._ended or self._flushing)
-        if began and len(self._runs) < self.slots:
-            return False
+        if began >= queue.EACH_AT_LEAST and len(self._runs) < self.slots:
+            return False  # a claim that reads in portions may have left some
         with suppress(TimeoutError):
             await asyncio.wait_for(self._look.wait(), LOOK_SECONDS if busy else LINGER_SECONDS)
         return not busy and not began and self._leave()

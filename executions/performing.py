@@ -17,10 +17,10 @@ from agents.actions import ActionFailed, Wait
 from config.lib import clock, logs
 from config.lib.secrets import redact_text
 from executions import live, notices
-from executions.finish import Outcome
 from executions.journal import LeaseLost
 from executions.loading import Work
 from executions.models import Status
+from executions.outcome import Outcome
 from triggers import events
 
 log = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from config.lib import clock
 from executions.models import AgentStart
 
 BATCH = 5_000
-KEEP_STARTS = dt.timedelta(hours=2)  # the longest window of a rate gate is one hour
+KEEP_STARTS = dt.timedelta(hours=50)  # the longest day that a gate counts has 25 hours
 
 
 def prune() -> int:

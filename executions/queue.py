@@ -13,10 +13,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef
+from django.db.models import DateTimeField, Exists, F, Func, OuterRef
+from django.db.models.functions import Now
 
 from agents.models import Agent, AgentStatus
-from config.lib import clock
 from executions import alerts, live, notices, statements
 from executions.fairness import Block, Rooms, Share, share_out
 from executions.gates import Asked, Ready, agent_status, claim_gates, max_age
@@ -26,6 +26,7 @@ from triggers.models import Trigger, TriggerStatus
 ON_FINISH = dt.datetime(
     9999, 12, 31, tzinfo=dt.UTC
 )  # next_eligible_at: when a run of the agent has finished
+_ASKED = ("status", "is_builtin", "max_concurrent", "max_executions_per_hour", "max_age_seconds")
 EACH_AT_LEAST = 8  # rows read per trigger when many agents wait at once
 
 
@@ -41,16 +42,16 @@ def claim(
 
     `suspects` takes only rows that lost a worker before, which run alone. `now` is for tests.
     """
-    if places <= 0:
+    now = now or _moment_to_claim(suspects=suspects)
+    if now is None or places <= 0:
         return []
     with transaction.atomic():
-        now = now or clock.now()
         gates = _eligible(now, places, suspects=suspects)
         if not gates:
             return []
         each = places if len(gates) == 1 else max(EACH_AT_LEAST, 2 * places // len(gates))
         ready = _ready([gate.agent_id for gate in gates], each=each, suspects=suspects)
-        triggers = Trigger.objects.in_bulk({row.trigger_id for row in ready})
+        triggers = Trigger.objects.only(*_ASKED).in_bulk({row.trigger_id for row in ready})
         wanted = _skip_unwanted(ready, gates, triggers, now)
         asked = Asked(gates, list(triggers.values()), now)
         measured = [Rooms(gate, gate.free(asked)) for gate in claim_gates()] if wanted else []
@@ -61,6 +62,22 @@ def claim(
         full = _pause_exhausted(share, gates, now)
         _say_when(gates, share, ready, each=each, now=now, ended=full, keep=suspects)
     return claimed
+
+
+class _ClockTimestamp(Func):
+    template = "clock_timestamp()"
+    output_field = DateTimeField()
+
+
+def _moment_to_claim(*, suspects: bool) -> dt.datetime | None:
+    """The database's time where there is something to claim: one statement for the many times that there is not."""
+    asked = (
+        Execution.objects.suspects()
+        if suspects
+        else AgentGate.objects.filter(next_eligible_at__lte=Now())
+    )
+    moments = asked.order_by().annotate(now=_ClockTimestamp()).values_list("now", flat=True)[:1]
+    return next((moment.astimezone(dt.UTC) for moment in moments), None)
 
 
 def _eligible(now: dt.datetime, limit: int, *, suspects: bool) -> list[AgentGate]:
@@ -146,7 +163,12 @@ def _start(
     ours = {row[0] for row in started}
     AgentStart.objects.bulk_create(
         [
-            AgentStart(agent_id=row.agent_id, trigger_id=row.trigger_id, at=now)
+            AgentStart(
+                agent_id=row.agent_id,
+                trigger_id=row.trigger_id,
+                at=now,
+                is_first=row.attempt == 0,
+            )
             for row in chosen
             if row.id in ours and not row.resumes
         ]

@@ -26,7 +26,9 @@ class Contact(TrackedModel):
     """A person. Within a workspace an e-mail address, compared without case, belongs to one contact."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="contacts")
+    workspace = models.ForeignKey(
+        Workspace, models.CASCADE, related_name="contacts", db_index=False
+    )
     first_name = models.CharField(max_length=150, blank=True, default="")
     last_name = models.CharField(max_length=150, blank=True, default="")
     email = models.EmailField(max_length=254, blank=True, default="")

@@ -59,7 +59,9 @@ class FormSubmission(models.Model):
     """One answer to a form, as it was sent; kept also when it looks like spam."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="form_submissions")
+    workspace = models.ForeignKey(
+        Workspace, models.CASCADE, related_name="form_submissions", db_index=False
+    )
     form = models.ForeignKey(
         Form, models.CASCADE, null=True, blank=True, related_name="submissions"
     )

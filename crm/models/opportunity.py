@@ -24,7 +24,9 @@ class Opportunity(TrackedModel):
     """A deal; its stage is one of the workspace's own list."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="opportunities")
+    workspace = models.ForeignKey(
+        Workspace, models.CASCADE, related_name="opportunities", db_index=False
+    )
     name = models.CharField(max_length=200)
     value = models.DecimalField(max_digits=14, decimal_places=2, default=Decimal(0))
     currency = models.CharField(max_length=3, default="USD")

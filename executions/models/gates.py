@@ -36,15 +36,20 @@ class AgentGate(models.Model):
 
 
 class AgentStart(models.Model):
-    """One start; the rows of the last minute and hour are the exact sliding windows."""
+    """One start of a run, a retry or a replay: what the rate windows and the day are counted from."""
 
-    agent = models.ForeignKey(Agent, models.CASCADE, related_name="starts")
-    trigger = models.ForeignKey(Trigger, models.SET_NULL, null=True, related_name="starts")
+    agent = models.ForeignKey(Agent, models.CASCADE, related_name="starts", db_index=False)
+    trigger = models.ForeignKey(
+        Trigger, models.SET_NULL, null=True, related_name="starts", db_index=False
+    )
+    is_first = models.BooleanField(
+        default=False
+    )  # of its execution: the day counts an execution once
     at = models.DateTimeField()
 
     class Meta:
         indexes = [
-            models.Index(fields=["agent", "at"], name="start_agent"),  # per-minute window
+            models.Index(fields=["agent", "at"], name="start_agent"),  # minute_window, daily_limit
             models.Index(fields=["trigger", "at"], name="start_trigger"),  # hourly window
             models.Index(fields=["at"], name="start_at"),  # prune
         ]

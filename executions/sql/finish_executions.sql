@@ -17,4 +17,4 @@ FROM jsonb_to_recordset(%(ended)s::jsonb) AS ended(
     usage jsonb, is_final boolean
 )
 WHERE execution.id = ended.id AND execution.status = 'running' AND execution.lease = %(lease)s
-RETURNING execution.id
+RETURNING execution.id, execution.status

@@ -53,7 +53,9 @@ class Event(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="events")
+    workspace = models.ForeignKey(
+        Workspace, models.CASCADE, related_name="events", db_index=False
+    )  # leads event_newest
     type = models.CharField(max_length=200)
     topic = models.CharField(max_length=300)
     source = models.CharField(max_length=50)

@@ -58,14 +58,11 @@ def asked(trigger: Trigger, now: dt.datetime = NOW) -> Asked:
     return Asked([gate], [trigger], now)
 
 
-def test_the_day_is_that_of_the_workspace(
-    acme: Workspace, trigger: Trigger, ran: Callable[..., None]
-) -> None:
+def test_the_day_is_that_of_the_workspace(trigger: Trigger) -> None:
     Workspace.objects.update(timezone="America/New_York")  # midnight is 05:00 UTC
-    trigger.agent.workspace.refresh_from_db()
-    ran(status="completed", started_at=dt.datetime(2026, 3, 1, 4, 59, tzinfo=dt.UTC))
-    ran(status="completed", started_at=dt.datetime(2026, 3, 1, 5, 1, tzinfo=dt.UTC))
-    ran(status="skipped", reason="cooldown", started_at=NOW)
+    for hour, minute, is_first in ((4, 59, True), (5, 1, True), (5, 2, False)):
+        at = dt.datetime(2026, 3, 1, hour, minute, tzinfo=dt.UTC)
+        AgentStart.objects.create(agent=trigger.agent, trigger=trigger, at=at, is_first=is_first)
     room = daily_limit.free(asked(trigger))["agent", trigger.agent_id]
     assert room == Room(99, reason=Reason.DAILY_LIMIT)
 
