@@ -47,7 +47,7 @@ def decide(
     replay_no: int = 0,
     replay_of: uuid.UUID | None = None,
 ) -> Decision:
-    candidate = Candidate(event, trigger, gate, agent_gate, now, is_test)
+    candidate = Candidate(event, trigger, gate, agent_gate, now, is_test, bool(replay_no))
     refusal = refusal_of(candidate)
     execution = Execution(
         workspace_id=event.workspace_id,
@@ -70,7 +70,7 @@ def decide(
     )
     if refusal is None:
         execution.inputs = inputs_of(candidate)
-        gate.last_accepted_at = max(gate.last_accepted_at or event.recorded_at, event.recorded_at)
+        gate.last_accepted_at = max(gate.last_accepted_at or candidate.asks_at, candidate.asks_at)
     else:
         execution.status, execution.reason = Status.SKIPPED, refusal.reason
         execution.error_message = refusal.note

@@ -59,8 +59,7 @@ def dispatch_now(
     trigger: Trigger,
     *,
     is_test: bool,
-    replay_no: int = 0,
-    replay_of: uuid.UUID | None = None,
+    replay_of: Execution | None = None,
 ) -> Execution:
     """One execution of `trigger` for an event that only it hears, at once, in the open transaction.
 
@@ -69,6 +68,7 @@ def dispatch_now(
     now = clock.now()
     agent_gates = _lock_agent_gates([trigger.agent_id])
     gates = _lock_trigger_gates([trigger.pk])
+    replay_no = Execution.objects.next_replay_no(replay_of) if replay_of else 0
     decision = deciding.decide(
         event,
         trigger,
@@ -77,9 +77,10 @@ def dispatch_now(
         now=now,
         is_test=is_test,
         replay_no=replay_no,
-        replay_of=replay_of,
+        replay_of=replay_of.pk if replay_of else None,
     )
     _write([decision], now)
+    _tell([], [decision])
     return decision.execution
 
 

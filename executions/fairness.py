@@ -43,9 +43,15 @@ class Block:
     free_at: dt.datetime | None = None
     gates: set[str] = field(default_factory=set)
     reason: Reason | None = None
+    is_whole: bool = False  # the agent itself has no room
+    triggers: set[uuid.UUID] = field(default_factory=set)  # which have none
 
-    def add(self, gate: str, room: Room) -> None:
+    def add(self, gate: str, key: Key, room: Room) -> None:
         self.gates.add(gate)
+        if key[0] == "agent":
+            self.is_whole = True
+        else:
+            self.triggers.add(key[1])
         self.reason = self.reason or room.reason
         if room.free_at and (self.free_at is None or room.free_at < self.free_at):
             self.free_at = room.free_at
@@ -94,16 +100,16 @@ def _serve(queue: deque[Ready], measured: Sequence[Rooms], share: Share) -> bool
                     rooms.take(("trigger", row.trigger_id))
             share.chosen.append(row)
             return True
-        gate, room = stop
-        share.blocked.setdefault(row.agent_id, Block()).add(gate, room)
+        share.blocked.setdefault(row.agent_id, Block()).add(*stop)
     return False
 
 
-def _stop(row: Ready, measured: Sequence[Rooms]) -> tuple[str, Room] | None:
+def _stop(row: Ready, measured: Sequence[Rooms]) -> tuple[str, Key, Room] | None:
     for rooms in measured:
         if not rooms.gate.counts(row):
             continue
-        for key in (("agent", row.agent_id), ("trigger", row.trigger_id)):
+        keys: tuple[Key, ...] = (("agent", row.agent_id), ("trigger", row.trigger_id))
+        for key in keys:
             if room := rooms.full(key):
-                return rooms.gate.name, room
+                return rooms.gate.name, key, room
     return None

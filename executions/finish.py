@@ -20,7 +20,6 @@ from config.lib import clock, json, wake
 from executions import counting, live, notices, statements
 from executions.models import Status, Step
 from executions.outcome import Outcome
-from executions.queue import ON_FINISH
 
 log = logging.getLogger(__name__)
 
@@ -98,7 +97,6 @@ def _free_places(outcomes: Sequence[Outcome]) -> None:
         {
             "ended": list({o.execution.agent_id for o in outcomes}),
             "given_back": list({o.execution.agent_id for o in given_back}),
-            "on_finish": ON_FINISH,
         },
     )
 

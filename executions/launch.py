@@ -42,8 +42,8 @@ def run_now(
             listener, inputs=inputs, actor=actor, payload=event_payload, is_test=is_test
         )
         execution = dispatcher.dispatch_now(event, listener, is_test=is_test)
-        if inputs and execution.inputs.keys() != {**execution.inputs, **inputs}.keys():
-            execution.inputs = {**execution.inputs, **inputs}
+        if execution.inputs != (merged := {**execution.inputs, **inputs}):
+            execution.inputs = merged
             Execution.objects.filter(pk=execution.pk).update(inputs=execution.inputs)
     return execution
 

@@ -26,6 +26,8 @@ from triggers.models import Trigger, TriggerStatus
 ON_FINISH = dt.datetime(
     9999, 12, 31, tzinfo=dt.UTC
 )  # next_eligible_at: when a run of the agent has finished
+DEFAULT_TIMEOUT_SECONDS = 3600  # of an agent without a limit of its own
+LOOK_AT_LEAST = dt.timedelta(minutes=1)  # limits may be raised meanwhile
 _ASKED = ("status", "is_builtin", "max_concurrent", "max_executions_per_hour", "max_age_seconds")
 EACH_AT_LEAST = 8  # rows read per trigger when many agents wait at once
 
@@ -116,7 +118,9 @@ def _skip_unwanted(
     wanted: list[Ready] = []
     unwanted: dict[Reason, list[uuid.UUID]] = defaultdict(list)
     for row in ready:
-        gate, trigger = by_agent[row.agent_id], triggers[row.trigger_id]
+        gate, trigger = by_agent[row.agent_id], triggers.get(row.trigger_id)
+        if trigger is None:  # deleted just now
+            continue
         reason = _reason_not_to_start(row, gate, trigger, now)
         if reason is None:
             wanted.append(row)
@@ -149,7 +153,10 @@ def _start(
 ) -> list[uuid.UUID]:
     if not chosen:
         return []
-    timeouts = {gate.agent_id: float(gate.agent.limit("timeout_seconds") or 3600) for gate in gates}
+    timeouts = {
+        gate.agent_id: float(gate.agent.limit("timeout_seconds") or DEFAULT_TIMEOUT_SECONDS)
+        for gate in gates
+    }
     started = statements.run(
         "start_executions",
         {
@@ -217,13 +224,16 @@ def _say_when(
     read: dict[uuid.UUID, int] = defaultdict(int)
     for row in ready:
         read[row.trigger_id] += 1
-    cut = {row.agent_id for row in ready if read[row.trigger_id] >= each}
+    cut: dict[uuid.UUID, set[uuid.UUID]] = defaultdict(set)
+    for row in ready:
+        if read[row.trigger_id] >= each:
+            cut[row.agent_id].add(row.trigger_id)
     for gate in gates:
         block = share.blocked.get(gate.agent_id)
         if gate.agent_id in ended:
             gate.next_eligible_at = None
         elif not keep:
-            gate.next_eligible_at = _next_look(gate.agent_id, block, share, cut, now)
+            gate.next_eligible_at = _next_look(gate.agent_id, block, share, cut[gate.agent_id], now)
         if gate.agent_id in served:
             gate.last_served_at = now
         _tell_rate_limit(gate, block, now)
@@ -242,11 +252,14 @@ def _say_when(
 def _next_look(
     agent_id: uuid.UUID, block: Block | None, share: Share, cut: set[uuid.UUID], now: dt.datetime
 ) -> dt.datetime | None:
+    """`cut`: triggers of the agent that may have more ready rows than were read."""
     if agent_id in share.left:
         return now
-    if block is not None:
-        return block.free_at or ON_FINISH
-    return now if agent_id in cut else None
+    if cut and (block is None or not (block.is_whole or cut <= block.triggers)):
+        return now
+    if block is None:
+        return None
+    return min(block.free_at, now + LOOK_AT_LEAST) if block.free_at else ON_FINISH
 
 
 def _tell_rate_limit(gate: AgentGate, block: Block | None, now: dt.datetime) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from django.db import transaction
-from django.db.models import Max
 
 from executions import dispatcher
 from executions.models import Execution
@@ -21,19 +20,7 @@ def replay(execution: Execution, *, actor: str) -> Execution:
     if not execution.is_finished:
         raise CannotReplay("It has not finished yet.")
     with transaction.atomic():
-        trigger = (
-            Trigger.objects.select_related("agent")
-            .select_for_update(of=("self",))
-            .get(pk=execution.trigger_id)
-        )
-        same = Execution.objects.filter(
-            event_id=execution.event_id, listener_id=execution.listener_id
-        )
-        last = same.aggregate(last=Max("replay_no"))["last"] or 0
+        trigger = Trigger.objects.select_related("agent").get(pk=execution.trigger_id)
         return dispatcher.dispatch_now(
-            execution.event,
-            trigger,
-            is_test=execution.is_test,
-            replay_no=last + 1,
-            replay_of=execution.pk,
+            execution.event, trigger, is_test=execution.is_test, replay_of=execution
         )

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Iterable
 
 from django.conf import settings
-from django.db.models import Exists, OuterRef, Q
+from django.db import connection
+from django.db.models import Exists, F, OuterRef, Q
 
 from agents.models import Agent, AgentStatus
 from config.lib import clock, wake
@@ -19,8 +21,11 @@ from executions.gates import agent_status
 from executions.models import AgentGate, Execution, Reason
 from executions.queue import ON_FINISH
 from triggers.models import Event, Trigger, TriggerStatus
+from triggers.sources import manual
 
 log = logging.getLogger(__name__)
+
+PROMOTED_AT_ONCE = 5_000  # the next tick goes on
 
 
 def sweep() -> None:
@@ -38,6 +43,7 @@ def sweep() -> None:
             part()
         except Exception:
             log.exception("a part of the sweep failed", extra={"part": part.__name__})
+            connection.close_if_unusable_or_obsolete()  # else a restart of the server is never got over
 
 
 def wake_dispatcher_if_new() -> None:
@@ -45,8 +51,11 @@ def wake_dispatcher_if_new() -> None:
         wake.dispatcher()
 
 
-def promote_due() -> int:
-    return Execution.objects.promote_due(clock.now())
+def promote_due() -> None:
+    """Their agents are looked at also where they wait for a window: going on takes no place of it."""
+    now = clock.now()
+    if agent_ids := Execution.objects.promote_due(now, limit=PROMOTED_AT_ONCE):
+        AgentGate.objects.look_again(agent_ids, now=now)
 
 
 def skip_unwanted() -> int:
@@ -99,9 +108,21 @@ def _skip_orphans(now: dt.datetime) -> int:
 
 def repair_gates() -> int:
     """Gates that nobody would look at although their agent has ready rows."""
-    ready = Execution.objects.ready().filter(agent_id=OuterRef("agent_id"), losses=0)
+    ready = Execution.objects.ready().filter(agent_id=OuterRef("agent_id"))
+    forgotten = AgentGate.objects.filter(Exists(ready), next_eligible_at=None)
+    keep_with_their_agents(forgotten.values_list("pk", flat=True))
     asleep = AgentGate.objects.filter(Q(next_eligible_at=None) | Q(next_eligible_at=ON_FINISH))
-    return asleep.filter(Exists(ready)).update(next_eligible_at=clock.now())
+    return asleep.filter(Exists(ready.filter(losses=0))).update(next_eligible_at=clock.now())
+
+
+def keep_with_their_agents(agent_ids: Iterable[uuid.UUID]) -> None:
+    """Rows whose trigger has been given to another agent: decided is decided, they go on in the agent's own queue."""
+    agents = Agent.objects.in_bulk(list(agent_ids))
+    pending = Execution.objects.filter(status__in=["queued", "retrying"], trigger__isnull=False)
+    moved = pending.exclude(trigger__agent_id=F("agent_id"))
+    for agent in agents.values():
+        if ids := list(moved.filter(agent=agent).values_list("pk", flat=True)[:1000]):
+            pending.filter(pk__in=ids).update(trigger=manual.ensure(agent))
 
 
 def wake_workers_if_eligible() -> None:

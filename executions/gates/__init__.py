@@ -38,8 +38,14 @@ class Candidate:
     agent_gate: AgentGate
     now: dt.datetime
     is_test: bool = False
+    is_replay: bool = False
     trace: list[dict[str, Any]] = field(default_factory=list)
     _facts: dict[str, Any] | None = None
+
+    @property
+    def asks_at(self) -> dt.datetime:
+        """The moment that a cooldown counts from and to: an event's recording; a replay asks now."""
+        return self.now if self.is_replay else self.event.recorded_at
 
     @property
     def facts(self) -> dict[str, Any]:

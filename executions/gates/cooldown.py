@@ -12,7 +12,7 @@ def refuse(candidate: Candidate) -> Refusal | None:
     trigger, last = candidate.trigger, candidate.gate.last_accepted_at
     if not trigger.cooldown_seconds or trigger.ignore_cooldown or candidate.is_test or last is None:
         return None
-    passed = (candidate.event.recorded_at - last).total_seconds()
+    passed = (candidate.asks_at - last).total_seconds()
     if passed >= trigger.cooldown_seconds:
         return None
     return Refusal(

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Iterable
+from typing import Any
+
 from django.db import models
 from django.db.models import Q
 
 from agents.models import Agent
 from triggers.models import Trigger
+
+
+class AgentGateQuerySet(models.QuerySet["AgentGate"]):
+    def look_again(self, agent_ids: Iterable[Any], *, now: dt.datetime) -> int:
+        """These agents may have something to start now, whatever their gates wait for."""
+        mine = self.filter(Q(next_eligible_at=None) | Q(next_eligible_at__gt=now))
+        return mine.filter(pk__in=set(agent_ids)).update(next_eligible_at=now)
 
 
 class AgentGate(models.Model):
@@ -23,6 +34,8 @@ class AgentGate(models.Model):
     limited_until = models.DateTimeField(
         null=True, blank=True
     )  # the rate-limit notice of this window has been sent
+
+    objects = AgentGateQuerySet.as_manager()
 
     class Meta:
         indexes = [

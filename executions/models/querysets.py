@@ -8,11 +8,11 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from django.db import models
-from django.db.models import F
+from django.db.models import F, Max
 from django.db.models.functions import Coalesce
 
 if TYPE_CHECKING:
-    from executions.models.execution import Execution  # noqa: F401
+    from executions.models.execution import Execution
 
 
 class ExecutionQuerySet(models.QuerySet["Execution"]):
@@ -27,10 +27,20 @@ class ExecutionQuerySet(models.QuerySet["Execution"]):
         """Ready rows that lost a worker before: they run alone. Uses index execution_suspect."""
         return self.ready().filter(losses__gt=0)
 
-    def promote_due(self, now: dt.datetime) -> int:
-        """Waiting and retrying rows whose moment has come are ready. Uses index execution_due."""
+    def next_replay_no(self, execution: Execution) -> int:
+        """Under the lock of the trigger's gate, so that two replays get two numbers."""
+        same = self.filter(event_id=execution.event_id, listener_id=execution.listener_id)
+        return (same.aggregate(last=Max("replay_no"))["last"] or 0) + 1
+
+    def promote_due(self, now: dt.datetime, *, limit: int) -> set[uuid.UUID]:
+        """Waiting and retrying rows whose moment has come are ready; answers their agents. Uses index execution_due."""
         due = self.filter(status__in=["queued", "retrying"], run_at__lte=now)
-        return due.update(status="queued", run_at=None)
+        found: dict[uuid.UUID, uuid.UUID | None] = dict(
+            due.order_by("run_at").values_list("pk", "agent_id")[:limit]
+        )
+        if found:
+            due.filter(pk__in=found).update(status="queued", run_at=None)
+        return {agent_id for agent_id in found.values() if agent_id}
 
     def cancel(self, pk: uuid.UUID, *, now: dt.datetime) -> bool:
         """Cancels what is not running at once; whether it did."""

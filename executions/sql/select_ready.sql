@@ -6,7 +6,7 @@ FROM triggers_trigger AS listener
 CROSS JOIN LATERAL (
     SELECT id, agent_id, trigger_id, position, attempt, resumes, is_test, created_at
     FROM executions_execution
-    WHERE trigger_id = listener.id
+    WHERE trigger_id = listener.id AND agent_id = listener.agent_id
       AND status = 'queued' AND run_at IS NULL AND NOT (verdict = 'pending')
       AND (losses > 0) = %(suspects)s
     ORDER BY position
