@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import mmap
 import os
 import socket
 import threading
@@ -18,12 +19,12 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from django.conf import settings
+from django.db import InterfaceError, OperationalError
 
 from executions import loading, queue
-from executions.finish import finish
-from executions.models import Status
+from executions.finish import finish, finish_each
 from executions.outcome import Outcome
-from executions.performing import Stopping, perform
+from executions.performing import perform
 from executions.threads import in_thread
 
 log = logging.getLogger(__name__)
@@ -35,7 +36,7 @@ WATCH_SECONDS = 1.0  # how often cancel requests are looked for
 
 _lock = threading.Lock()
 _driver: Driver | None = None
-_stopping = threading.Event()
+_stopping = mmap.mmap(-1, 1)  # a byte that a worker shares with the children that it forks
 
 
 def drain(*, slots: int | None = None, suspects: bool = False) -> int:
@@ -47,7 +48,7 @@ def drain(*, slots: int | None = None, suspects: bool = False) -> int:
         if _driver is not None:
             _driver.look_soon()
             return 0
-        if _stopping.is_set():
+        if _stopping[0]:
             return 0
         driver = _driver = Driver(slots or settings.EXECUTE_SLOTS, suspects=suspects)
     try:
@@ -58,9 +59,15 @@ def drain(*, slots: int | None = None, suspects: bool = False) -> int:
                 _driver = None
 
 
+def start() -> None:
+    """A worker begins, before it forks its children: nothing has told it to stop."""
+    global _stopping  # noqa: PLW0603 - a new byte: another worker may have forked from the same process
+    _stopping = mmap.mmap(-1, 1)
+
+
 def stop() -> None:
-    """A graceful stop of this process: claim nothing more, let runs go on for a while, then give them back."""
-    _stopping.set()
+    """A graceful stop of this worker: claim nothing more, let runs go on for a while, then give them back."""
+    _stopping[0] = 1
     with _lock:
         if _driver is not None:
             _driver.look_soon()
@@ -76,8 +83,12 @@ class Driver:
         self.worker = f"{socket.gethostname()}:{os.getpid()}"[:100]
         self.began = 0
         self._runs: dict[uuid.UUID, asyncio.Task[None]] = {}
+        self._unread: list[uuid.UUID] = []  # claimed, but what they need could not be read yet
+        self._claiming = False
         self._ended: list[Outcome] = []
         self._flushing: asyncio.Task[None] | None = None
+        self._finishing: list[Outcome] = []  # being written just now
+        self._gives_back = False  # the grace is over: who is cancelled now goes back to the queue
         self._loop: asyncio.AbstractEventLoop | None = None
         self._look = asyncio.Event()
         self._told = False  # a wake-up came since the last claim; set under the lock, read under it before leaving
@@ -103,13 +114,13 @@ class Driver:
 
     async def _step(self) -> bool:
         """Claims once and waits for the next change; true when it is time to leave."""
-        if _stopping.is_set():
+        if _stopping[0]:
             await self._wind_down()
             return True
         self._told = False
         self._look.clear()
         began = await self._claim()
-        busy = bool(self._runs or self._ended or self._flushing)
+        busy = bool(self._runs or self._unread or self._ended or self._flushing)
         if began >= queue.EACH_AT_LEAST and len(self._runs) < self.slots:
             return False  # a claim that reads in portions may have left some
         with suppress(TimeoutError):
@@ -127,21 +138,30 @@ class Driver:
             return True
 
     async def _claim(self) -> int:
-        free = self.slots - len(self._runs)
-        ids = await in_thread(
+        """Begins what it can get. Where the database is away it gets nothing, and what runs goes on."""
+        self._claiming = True
+        try:
+            return await self._begin()
+        except Exception:
+            log.exception("nothing could be claimed now, trying again")
+            return 0
+        finally:
+            self._claiming = False
+
+    async def _begin(self) -> int:
+        free = self.slots - len(self._runs) - len(self._unread)
+        self._unread += await in_thread(
             queue.claim, lease=self.lease, worker=self.worker, places=free, suspects=self.suspects
         )
-        if not ids:
+        if not self._unread:
             return 0
-        works, orphans = await in_thread(loading.load, ids, lease=self.lease)
+        works, unfit = await in_thread(loading.load, self._unread, lease=self.lease)
+        taken, self._unread = len(self._unread), []
         for work in works:
             self._runs[work.execution.pk] = asyncio.create_task(self._run(work))
-        self._end(
-            Outcome(orphan, Status.CANCELLED, error_message="The agent was deleted.")
-            for orphan in orphans
-        )
+        self._end(Outcome(u.execution, u.status, error_message=u.why) for u in unfit)
         self.began += len(works)
-        return len(ids)
+        return taken
 
     def _end(self, outcomes: Iterable[Outcome]) -> None:
         self._ended.extend(outcomes)
@@ -151,30 +171,45 @@ class Driver:
     async def _run(self, work: loading.Work) -> None:
         pk = work.execution.pk
         try:
-            outcome = await perform(work, was_cancelled=lambda: pk in self._cancelled)
+            outcome = await perform(
+                work,
+                was_cancelled=lambda: pk in self._cancelled,
+                is_stopping=lambda: self._gives_back,
+            )
         finally:
             self._runs.pop(pk, None)
+            self._cancelled.discard(pk)
         if outcome is None:
             self._look.set()
         else:
             self._end([outcome])
 
     async def _flush(self) -> None:
-        """Writes ends together; what could not be written (database away) stays for the next try."""
+        """Writes ends together; where the database is away they stay for the next try."""
         try:
             if self._runs:
                 await asyncio.sleep(FLUSH_SECONDS)
             while self._ended:
-                ended, self._ended = self._ended, []
+                self._finishing, self._ended = self._ended, []
                 try:
-                    await in_thread(finish, ended, lease=self.lease)
+                    await self._write(self._finishing)
                 except Exception:
-                    self._ended = [*ended, *self._ended]
-                    log.exception("finishing %d runs failed, trying again", len(ended))
+                    self._ended = [*self._finishing, *self._ended]
+                    log.exception("finishing %d runs failed, trying again", len(self._finishing))
                     await asyncio.sleep(LOOK_SECONDS)
+                self._finishing = []
         finally:
             self._flushing = None
             self._look.set()
+
+    async def _write(self, ended: list[Outcome]) -> None:
+        try:
+            await in_thread(finish, ended, lease=self.lease)
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception:
+            log.exception("%d runs could not be finished together", len(ended))
+            await in_thread(finish_each, ended, lease=self.lease)
 
     async def _watch(self) -> None:
         """Beats for the rows of this lease, and finds runs that somebody cancelled or took away."""
@@ -185,22 +220,37 @@ class Driver:
             if not self._runs:
                 continue
             due = time.monotonic() - last_beat >= beat_every
-            ours = tuple(
-                self._runs
-            )  # read before the query: what is claimed meanwhile cannot be in its answer
+            # Read before the query: what is claimed meanwhile cannot be in its answer.
+            ours, quiet = dict(self._runs), not self._claiming
             try:
                 held = await in_thread(loading.watch, self.lease, beat=due)
             except Exception:
                 log.exception("the heartbeat could not be written")
                 continue
             last_beat = time.monotonic() if due else last_beat
-            self._cancel(pk for pk in ours if held.get(pk, True) and pk in self._runs)
+            self._cancel(pk for pk in ours if held.get(pk, True) and self._runs.get(pk) is ours[pk])
+            if quiet and not self._claiming:
+                self._adopt(held)
 
     def _cancel(self, ids: Iterable[uuid.UUID]) -> None:
         for pk in ids:
             if pk not in self._cancelled:
                 self._cancelled.add(pk)
-                self._runs[pk].cancel("cancelled")
+                self._runs[pk].cancel()
+
+    def _adopt(self, held: Iterable[uuid.UUID]) -> None:
+        """Rows of this lease that nobody here runs, as after a claim whose answer was lost: our beats keep them."""
+        known = {
+            *self._runs,
+            *self._unread,
+            *(outcome.execution.pk for outcome in (*self._ended, *self._finishing)),
+        }
+        if strays := [pk for pk in held if pk not in known]:
+            log.warning(
+                "rows are held that nobody runs, taking them up", extra={"runs": len(strays)}
+            )
+            self._unread += strays
+            self._look.set()
 
     async def _wind_down(self) -> None:
         """The graceful stop: runs may go on for GRACE_SECONDS, the rest goes back to the queue
@@ -208,8 +258,9 @@ class Driver:
         """
         if self._runs:
             await asyncio.wait(tuple(self._runs.values()), timeout=settings.GRACE_SECONDS)
+        self._gives_back = True
         for run in tuple(self._runs.values()):
-            run.cancel(Stopping.MESSAGE)
+            run.cancel()
         if self._runs:
             await asyncio.wait(tuple(self._runs.values()), timeout=5)
         while self._ended or self._flushing:

@@ -16,7 +16,7 @@ import inspect
 import uuid
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, InterfaceError, OperationalError, transaction
 
 from agents.actions import Action, ActionFailed, Effect, Scene, Wait
 from agents.runner import Recorded
@@ -56,6 +56,14 @@ class RunJournal:
             step.state = StepState.UNKNOWN
         self.unsaved.extend(step for step in doubtful if step not in self.unsaved)
         return bool(doubtful)
+
+    def break_off(self, error: str) -> None:
+        """The step that was under way failed unexpectedly; the finish writes that down."""
+        for step in self._steps.values():
+            if step.state == StepState.STARTED:
+                self._end(step, StepState.FAILED, error=error)
+                if step not in self.unsaved:
+                    self.unsaved.append(step)
 
     def recorded(self, number: int) -> Recorded | None:
         step = self._steps.get(number)
@@ -128,8 +136,15 @@ class RunJournal:
             raise
         finally:
             if step.state != StepState.STARTED:
-                await in_thread(self._save_end, step)
+                await self._save_or_keep(step)
         return output
+
+    async def _save_or_keep(self, step: Step) -> None:
+        """Where the database is away, the finish writes the step's end: what was done outside must not be forgotten."""
+        try:
+            await in_thread(self._save_end, step)
+        except (OperationalError, InterfaceError):
+            self.unsaved.append(step)
 
     def _begin(
         self, number: int, kind: str, effect: Effect, key: str, params: dict[str, Any]
@@ -139,7 +154,7 @@ class RunJournal:
         step = Step(
             execution_id=self.execution.pk,
             number=number,
-            kind=kind,
+            kind=json.sanitise(kind[:50]),
             effect=effect,
             idempotency_key=key,
             state=StepState.STARTED,
@@ -157,7 +172,8 @@ class RunJournal:
 
     @staticmethod
     def _end(step: Step, state: StepState, *, output: Any = None, error: str = "") -> Any:
-        step.state, step.finished_at, step.error_message = state, clock.reckoned(), error[:5000]
+        step.state, step.finished_at = state, clock.reckoned()
+        step.error_message = json.sanitise(error[:5000])
         step.response = redact(json.sanitise(output))
         return output
 

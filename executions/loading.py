@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections import defaultdict
 from collections.abc import Sequence
@@ -12,9 +13,11 @@ from agents.models import Agent
 from agents.runner import Plan
 from config.lib import json
 from executions.journal import RunJournal
-from executions.models import Execution, Step
+from executions.models import Execution, Status, Step
 from triggers import facts
 from triggers.events import Cause
+
+log = logging.getLogger(__name__)
 
 _UNREAD = (
     "trace",
@@ -36,16 +39,30 @@ class Work:
     timeout_seconds: int | None
 
 
-def load(ids: Sequence[uuid.UUID], *, lease: uuid.UUID) -> tuple[list[Work], list[Execution]]:
-    """The work behind claimed ids, in their order, and the rows whose agent was deleted since.
+@dataclass(frozen=True, slots=True)
+class Unfit:
+    """A claimed row that cannot be run, and how it ends."""
+
+    execution: Execution
+    status: Status
+    why: str
+
+
+def load(ids: Sequence[uuid.UUID], *, lease: uuid.UUID) -> tuple[list[Work], list[Unfit]]:
+    """The work behind claimed ids that are still held, in their order, and those that cannot be run.
 
     Two queries, one more where some of the runs have begun before.
     """
-    found = Execution.objects.select_related("event").defer(*_UNREAD).in_bulk(list(ids))
+    held = Execution.objects.running_under(lease).select_related("event").defer(*_UNREAD)
+    found = held.in_bulk(list(ids))
     agents = Agent.objects.select_related("workspace").in_bulk(
         {e.agent_id for e in found.values() if e.agent_id}
     )
-    orphans = [execution for execution in found.values() if execution.agent_id not in agents]
+    unfit = [
+        Unfit(execution, Status.CANCELLED, "The agent was deleted.")
+        for execution in found.values()
+        if execution.agent_id not in agents
+    ]
     executions = [found[pk] for pk in ids if pk in found and found[pk].agent_id in agents]
     for execution in executions:
         agent = agents[execution.agent_id]
@@ -55,7 +72,15 @@ def load(ids: Sequence[uuid.UUID], *, lease: uuid.UUID) -> tuple[list[Work], lis
     if begun:
         for step in Step.objects.filter(execution_id__in=begun):
             steps[step.execution_id].append(step)
-    return [_work(execution, steps[execution.pk], lease) for execution in executions], orphans
+    works = []
+    for execution in executions:
+        try:
+            works.append(_work(execution, steps[execution.pk], lease))
+        except Exception as error:
+            log.exception("a run cannot be prepared", extra={"execution": str(execution.pk)})
+            why = f"The agent cannot be run as it is. {type(error).__name__}: {error}"
+            unfit.append(Unfit(execution, Status.FAILED, why))
+    return works, unfit
 
 
 def watch(lease: uuid.UUID, *, beat: bool) -> dict[uuid.UUID, bool]:

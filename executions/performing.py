@@ -21,6 +21,7 @@ from executions.journal import LeaseLost
 from executions.loading import Work
 from executions.models import Status
 from executions.outcome import Outcome
+from executions.queue import DEFAULT_TIMEOUT_SECONDS
 from triggers import events
 
 log = logging.getLogger(__name__)
@@ -29,24 +30,21 @@ FIRST_WAIT_SECONDS = 1.0
 MAX_WAIT_SECONDS = 60.0
 
 
-class Stopping:
-    """Why a task is cancelled: the message that `Driver` cancels with when the process stops."""
+async def perform(
+    work: Work, *, was_cancelled: Callable[[], bool], is_stopping: Callable[[], bool]
+) -> Outcome | None:
+    """Runs the work once. None where the run is no longer ours to end.
 
-    MESSAGE = "stopping"
-
-
-async def perform(work: Work, *, was_cancelled: Callable[[], bool]) -> Outcome | None:
-    """Runs the work once. None where the run is no longer ours to end."""
+    Both are asked when the task is cancelled: did somebody cancel the run, or does the process stop?
+    """
     logs.correlation_id.set(work.execution.correlation_id)
     execution = work.execution
     live.push(execution.workspace_id, notices.execution_changed("started", execution))
     outcome: Outcome | None
     try:
         outcome = await _pass(work)
-    except asyncio.CancelledError as cancelled:
-        outcome = _cancelled(
-            work, asked=was_cancelled(), stopping=Stopping.MESSAGE in cancelled.args
-        )
+    except asyncio.CancelledError:
+        outcome = _cancelled(work, asked=was_cancelled(), stopping=is_stopping())
     except LeaseLost:
         log.warning(
             "lease lost, the run is left to its new owner", extra={"execution": str(execution.pk)}
@@ -60,16 +58,13 @@ async def perform(work: Work, *, was_cancelled: Callable[[], bool]) -> Outcome |
 
 async def _pass(work: Work) -> Outcome:
     execution = work.execution
+    deadline = asyncio.timeout_at(_deadline(execution.deadline_at))
     try:
-        async with asyncio.timeout_at(_deadline(execution.deadline_at)):
+        async with deadline:
             with events.caused_by(work.cause):
                 output = await runner.run(work.plan, journal=work.journal)
-    except TimeoutError:
-        message = f"The run took longer than its {work.timeout_seconds} seconds and was stopped."
-        work.journal.doubt()
-        return Outcome(
-            execution, Status.TIMED_OUT, error_message=message, error={"type": "timeout"}
-        )
+    except TimeoutError as error:
+        return _timed_out(work) if deadline.expired() else _broke(work, error)
     except Wait as wait:
         return Outcome(execution, Status.QUEUED, run_at=wait.until, resumes=True)
     except ActionFailed as error:
@@ -78,10 +73,25 @@ async def _pass(work: Work) -> Outcome:
         return _failed(work, ActionFailed(f"The database was away: {error}", retryable=True))
     except (LeaseLost, asyncio.CancelledError):
         raise
-    except Exception as error:
-        log.exception("a run broke", extra={"execution": str(execution.pk)})
-        return Outcome(execution, Status.FAILED, error_message=_words(error), error=_error(error))
+    except Exception as error:  # noqa: BLE001 - whatever an action raises, its run has an end
+        return _broke(work, error)
     return Outcome(execution, Status.COMPLETED, output=output)
+
+
+def _timed_out(work: Work) -> Outcome:
+    seconds = work.timeout_seconds or DEFAULT_TIMEOUT_SECONDS
+    message = f"The run took longer than its {seconds} seconds and was stopped."
+    work.journal.doubt()
+    return Outcome(
+        work.execution, Status.TIMED_OUT, error_message=message, error={"type": "timeout"}
+    )
+
+
+def _broke(work: Work, error: Exception) -> Outcome:
+    """A bug of an action, or of ours."""
+    log.error("a run broke", extra={"execution": str(work.execution.pk)}, exc_info=error)
+    work.journal.break_off(_words(error))
+    return Outcome(work.execution, Status.FAILED, error_message=_words(error), error=_error(error))
 
 
 def _deadline(deadline_at: dt.datetime | None) -> float | None:

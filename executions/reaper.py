@@ -11,6 +11,7 @@ import logging
 import time
 import uuid
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 from django.conf import settings
 from django.db import transaction
@@ -18,14 +19,25 @@ from django.db.models import Count, Sum
 
 from config.lib import clock, wake
 from executions import alerts, live, notices
-from executions.models import AlertKind, Execution, Reason, Status, Step
+from executions.models import AgentGate, AlertKind, Execution, Reason, Status, Step
 
 log = logging.getLogger(__name__)
 
 MAX_LOSSES = (
     3  # the first loss may be a neighbour's fault; then it runs alone, and twice alone is poison
 )
-_seen: dict[uuid.UUID, tuple[tuple[int, int], float]] = {}
+
+
+@dataclass(slots=True)
+class _Sighting:
+    """Of one lease: its pulse, since when it is this, and since when that is strange."""
+
+    pulse: tuple[int, int]
+    since: float
+    doubted_at: float | None = None
+
+
+_seen: dict[uuid.UUID, _Sighting] = {}
 
 
 def reap(*, monotonic: Callable[[], float] = time.monotonic) -> int:
@@ -35,7 +47,11 @@ def reap(*, monotonic: Callable[[], float] = time.monotonic) -> int:
 
 
 def _standing_still(now: float) -> list[uuid.UUID]:
-    """One query over the running rows (index execution_leased); forgets leases that are gone."""
+    """One query over the running rows (index execution_leased); forgets leases that are gone.
+
+    A lease that looks lost has a third of LEASE_SECONDS, two beats, to be seen beating: while the
+    database was away, nobody could beat and nobody could look.
+    """
     rows = (
         Execution.objects.filter(status=Status.RUNNING)
         .order_by()
@@ -48,9 +64,12 @@ def _standing_still(now: float) -> list[uuid.UUID]:
     lost = []
     for lease, pulse in present.items():
         known = _seen.get(lease)
-        if known is None or known[0] != pulse:
-            _seen[lease] = (pulse, now)
-        elif now - known[1] >= settings.LEASE_SECONDS:
+        if known is None or known.pulse != pulse:
+            _seen[lease] = _Sighting(pulse, now)
+        elif known.doubted_at is None:
+            if now - known.since >= settings.LEASE_SECONDS * 2 / 3:
+                known.doubted_at = now
+        elif now - known.doubted_at >= settings.LEASE_SECONDS / 3:
             lost.append(lease)
     return lost
 
@@ -69,6 +88,8 @@ def _take_away(lease: uuid.UUID) -> int:
             execution.losses += 1
             if execution.pk in doubtful:
                 _interrupt(execution)
+            elif execution.cancel_requested:
+                execution.status, execution.finished_at = Status.CANCELLED, now
             elif execution.losses >= MAX_LOSSES:
                 _give_up(execution, now=now)
             else:
@@ -87,6 +108,7 @@ def _take_away(lease: uuid.UUID) -> int:
         Execution.objects.bulk_update(lost, fields)
         _tell(lost)
         wake.alone()
+    AgentGate.objects.look_again({e.agent_id for e in lost if e.agent_id}, now=now)
     _seen.pop(lease, None)
     log.warning(
         "a worker is gone, its runs were handed on", extra={"lease": str(lease), "runs": len(lost)}

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from celery import shared_task
-from celery.signals import worker_shutting_down
+from celery.signals import worker_init, worker_shutting_down
 
 from config.lib import wake
 from executions import dispatcher, executor, prune, readiness, sweep
@@ -40,6 +40,11 @@ def tick() -> None:
 @shared_task(name="executions.prune", expires=600)
 def prune_old() -> int:
     return prune.prune()
+
+
+@worker_init.connect
+def ready_driver(**_: Any) -> None:
+    executor.start()
 
 
 @worker_shutting_down.connect

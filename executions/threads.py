@@ -8,6 +8,7 @@ import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
 from django.conf import settings
@@ -18,6 +19,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _lock = threading.Lock()
+_mine = threading.local()
+_losses = 0  # connections that the server ended; after each, every thread makes itself a new one
 _pool: tuple[int, ThreadPoolExecutor] | None = None
 _opened: list[BaseDatabaseWrapper] = []
 
@@ -25,17 +28,34 @@ _opened: list[BaseDatabaseWrapper] = []
 async def in_thread(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Runs a blocking call in a thread of the pool, with the caller's context (so with its cause
     and correlation id).
+
+    A caller who is cancelled still waits for the end: a thread cannot be stopped, and what it
+    writes must not come after what the caller does next.
     """
     context = contextvars.copy_context()
+    future = asyncio.get_running_loop().run_in_executor(
+        _executor(), partial(_run, partial(context.run, call, *args, **kwargs))
+    )
+    try:
+        return await asyncio.shield(future)
+    except asyncio.CancelledError:
+        await asyncio.wait([future])
+        future.exception()  # looked at, so that asyncio does not complain of it
+        raise
 
-    def run() -> T:
-        try:
-            return context.run(call, *args, **kwargs)
-        except (OperationalError, InterfaceError):
-            connection.close()  # the server went away or ended the session: the next call gets a new one
-            raise
 
-    return await asyncio.get_running_loop().run_in_executor(_executor(), run)
+def _run(call: Callable[[], T]) -> T:
+    global _losses  # noqa: PLW0603
+    if getattr(_mine, "losses", 0) != _losses:
+        connection.close()
+        _mine.losses = _losses
+    try:
+        return call()
+    except (OperationalError, InterfaceError):
+        if connection.connection is None or connection.connection.closed:
+            _losses += 1
+        connection.close()  # the next call gets a new one
+        raise
 
 
 def close() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import time
 
@@ -26,8 +27,17 @@ def reckoned() -> dt.datetime:
     """The database's time carried on by this process's monotonic clock, without a round trip; for
     times that people read.
 
-    Jumps of the machine's own clock do not matter. Where the last reading is older than a minute, it is taken anew.
+    Jumps of the machine's own clock do not matter. Where the last reading is older than a minute, it is taken anew,
+    except inside an event loop, which must not wait for the database: there any reading will do.
     """
-    if _read is None or time.monotonic() - _read[0] > _FRESH_SECONDS:
+    if _read is None or (time.monotonic() - _read[0] > _FRESH_SECONDS and not _in_event_loop()):
         return now()
     return _read[1] + dt.timedelta(seconds=time.monotonic() - _read[0])
+
+
+def _in_event_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True

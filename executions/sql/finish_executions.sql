@@ -1,15 +1,17 @@
 -- The ends of many runs at once, each a compare-and-set on its lease. A run whose lease somebody else holds by now is not touched
--- and not returned.
+-- and not returned. A run that somebody asked to cancel does not go back to the queue.
 UPDATE executions_execution AS execution
-SET status = ended.status,
+SET status = CASE WHEN execution.cancel_requested AND ended.status IN ('queued', 'retrying') THEN 'cancelled' ELSE ended.status END,
     reason = ended.reason,
     output = ended.output,
     error_message = ended.error_message,
     error = ended.error,
-    run_at = ended.run_at,
+    run_at = CASE WHEN NOT execution.cancel_requested THEN ended.run_at END,
     resumes = ended.resumes,
     usage = execution.usage || ended.usage,
-    finished_at = CASE WHEN ended.is_final THEN %(now)s END,
+    finished_at = CASE
+        WHEN ended.is_final OR (execution.cancel_requested AND ended.status IN ('queued', 'retrying')) THEN %(now)s
+    END,
     lease = NULL,
     deadline_at = NULL
 FROM jsonb_to_recordset(%(ended)s::jsonb) AS ended(

@@ -8,11 +8,10 @@ from typing import Any
 
 import pytest
 
-from agents import actions
-from agents.actions import Action, ActionFailed, Effect, Scene
+from agents.actions import ActionFailed, Effect, Scene
 from config.lib import clock
 from crm.models import Note, Workspace
-from executions import dispatcher, executor, launch, performing, queue, reaper, sweep
+from executions import executor, launch, performing, queue, reaper, sweep
 from executions.models import (
     AgentGate,
     Alert,
@@ -25,49 +24,10 @@ from executions.models import (
     TriggerGate,
 )
 from executions.threads import in_thread
-from tests.stories import MakeAgent, MakeTrigger
 from triggers import events
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Run = Callable[[], None]
-
-
-@pytest.fixture
-def act(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """`act("explode", perform, effect=Effect.OUTSIDE)` adds an action for the length of a test."""
-
-    def add(name: str, perform: Any, *, effect: Effect = Effect.OUTSIDE) -> None:
-        action = Action(
-            name=name,
-            label=name,
-            description="",
-            schema={"type": "object"},
-            effect=effect,
-            perform=perform,
-        )
-        monkeypatch.setitem(actions.registry._entries, name, action)
-
-    return add
-
-
-@pytest.fixture
-def start(
-    acme: Workspace, make_agent: MakeAgent, make_trigger: MakeTrigger
-) -> Callable[..., Execution]:
-    """`start({"action": "explode"}, max_attempts=1)`: an agent with these steps, one queued execution."""
-
-    def make(*steps: dict[str, Any], name: str = "A", **limits: Any) -> Execution:
-        agent = make_agent(name, *steps, restrictions=limits)
-        make_trigger(agent, f"sale_{name.lower()}")
-        events.emit(
-            f"sale_{name.lower()}",
-            workspace_id=acme.pk,
-            payload={"contact": {"id": "1", "first_name": "Ann"}},
-        )
-        dispatcher.dispatch()
-        return Execution.objects.get(agent=agent)
-
-    return make
 
 
 def test_steps_run_in_order_and_are_written_down(
@@ -288,9 +248,9 @@ class TestLostWorkers:
         reaper._seen.clear()
 
     def die(self, now: float = 0.0) -> None:
-        """Two sightings a lease apart."""
-        reaper.reap(monotonic=lambda: now)
-        reaper.reap(monotonic=lambda: now + 61)
+        """Its lease is seen standing still, doubted, and given up."""
+        for seconds in (0, 41, 62):
+            reaper.reap(monotonic=lambda seconds=seconds: now + seconds)
 
     def claim(self, **more: Any) -> list[uuid.UUID]:
         AgentGate.objects.update(next_eligible_at=clock.now())

@@ -1,0 +1,186 @@
+"""The database goes away, or one row is broken: what runs goes on, and nothing is left running for ever."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import OperationalError, connection
+
+from agents.actions import ActionFailed, Effect, Scene
+from agents.models import Agent
+from config.lib import clock
+from executions import executor, journal, loading, queue, sweep
+from executions.models import AgentGate, Execution, Status, Step, StepState
+from executions.threads import in_thread
+
+pytestmark = pytest.mark.django_db(transaction=True)
+Run = Callable[[], None]
+Start = Callable[..., Execution]
+Act = Callable[..., None]
+NOTIFY = {"action": "notify", "params": {"message": "Hi"}}
+
+
+def failing(real: Callable[..., Any], *, call: int) -> Callable[..., Any]:
+    """`real`, but its so-manieth call finds no database."""
+    calls = []
+
+    def stand_in(*args: Any, **kwargs: Any) -> Any:
+        calls.append(1)
+        if len(calls) == call:
+            raise OperationalError("the connection is lost")
+        return real(*args, **kwargs)
+
+    return stand_in
+
+
+def status_of(execution: Execution) -> str:
+    execution.refresh_from_db()
+    return execution.status
+
+
+def test_runs_go_on_while_nothing_can_be_claimed(
+    start: Start, act: Act, run_everything_due: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def rest(scene: Scene, params: dict[str, Any]) -> None:
+        await asyncio.sleep(1.5)
+
+    act("rest", rest, effect=Effect.REPEATABLE)
+    execution = start({"action": "rest"})
+    monkeypatch.setattr(queue, "claim", failing(queue.claim, call=2))
+    assert executor.drain() == 1
+    assert status_of(execution) == Status.COMPLETED
+
+
+def test_claimed_rows_that_could_not_be_read_are_read_again(
+    start: Start, run_everything_due: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    execution = start(NOTIFY)
+    monkeypatch.setattr(loading, "load", failing(loading.load, call=1))
+    assert executor.drain() == 1
+    assert status_of(execution) == Status.COMPLETED
+
+
+def test_a_claim_whose_answer_was_lost_is_taken_up(
+    start: Start, act: Act, run_everything_due: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rows are ours in the ledger; our heartbeats would keep them running for ever."""
+
+    async def rest(scene: Scene, params: dict[str, Any]) -> None:
+        await in_thread(AgentGate.objects.update, next_eligible_at=clock.reckoned())
+        await asyncio.sleep(2.5)
+
+    act("rest", rest, effect=Effect.REPEATABLE)
+    first, second = start({"action": "rest"}), start(NOTIFY, name="B")
+    AgentGate.objects.filter(agent__name="B").update(next_eligible_at=None)
+    real, calls = queue.claim, []
+
+    def claim(**kwargs: Any) -> Any:
+        ids = real(**kwargs)
+        calls.append(ids)
+        if second.pk in ids:
+            raise OperationalError("the connection was lost at the commit")
+        return ids
+
+    monkeypatch.setattr(queue, "claim", claim)
+    executor.drain()
+    assert {status_of(first), status_of(second)} == {Status.COMPLETED}
+
+
+def test_what_was_done_outside_is_not_forgotten(
+    start: Start, act: Act, run_everything_due: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[int] = []
+
+    async def send(scene: Scene, params: dict[str, Any]) -> None:
+        calls.append(1)
+
+    def write(scene: Scene, params: dict[str, Any]) -> None:
+        pass
+
+    act("send", send, effect=Effect.OUTSIDE)
+    act("write", write, effect=Effect.DATABASE)
+    execution = start({"action": "send"}, {"action": "write"})
+    save = failing(journal.RunJournal._save_end, call=1)
+    monkeypatch.setattr(journal.RunJournal, "_save_end", staticmethod(save))
+    monkeypatch.setattr(
+        journal.RunJournal, "_store", failing(journal.RunJournal._store, call=2)
+    )  # of the second step
+    run_everything_due()
+    assert status_of(execution) == Status.RETRYING
+    Execution.objects.update(run_at=clock.now())
+    run_everything_due()
+    assert (status_of(execution), len(calls)) == (Status.COMPLETED, 1)
+    assert {step.state for step in Step.objects.all()} == {StepState.DONE}
+
+
+def test_one_end_that_cannot_be_written_does_not_hold_up_the_others(
+    start: Start, act: Act, run_everything_due: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def rest(scene: Scene, params: dict[str, Any]) -> None:
+        await asyncio.sleep(0.01)
+
+    act("rest", rest, effect=Effect.NONE)
+    bad, good = start({"action": "rest"}), start({"action": "rest"}, name="B")
+    end = journal.RunJournal._end
+
+    def spoil(step: Step, *args: Any, **kwargs: Any) -> Any:
+        if step.execution_id == bad.pk:
+            step.number = 100_000
+        return end(step, *args, **kwargs)
+
+    monkeypatch.setattr(journal.RunJournal, "_end", staticmethod(spoil))
+    executor.drain()
+    assert (status_of(bad), status_of(good)) == (Status.FAILED, Status.COMPLETED)
+    assert "could not be stored" in bad.error_message
+
+
+def test_a_message_that_cannot_be_stored_is_cleaned(
+    start: Start, act: Act, run_everything_due: Run
+) -> None:
+    async def fail(scene: Scene, params: dict[str, Any]) -> None:
+        raise ActionFailed("it said \x00")
+
+    act("fail", fail, effect=Effect.NONE)
+    execution = start({"action": "fail"})
+    run_everything_due()
+    assert status_of(execution) == Status.FAILED
+    assert execution.steps.get().error_message.startswith("it said")
+
+
+def test_an_agent_that_cannot_be_run_fails_alone(start: Start, run_everything_due: Run) -> None:
+    bad, good = start(NOTIFY), start(NOTIFY, name="B")
+    Agent.objects.filter(name="A").update(steps=["notify"])
+    executor.drain()
+    assert (status_of(bad), status_of(good)) == (Status.FAILED, Status.COMPLETED)
+
+
+def test_the_clock_is_not_read_inside_the_loop(
+    start: Start, act: Act, run_everything_due: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where all places are taken nothing is claimed, so the last reading may be old."""
+
+    async def rest(scene: Scene, params: dict[str, Any]) -> None:
+        await asyncio.sleep(0.2)
+
+    act("rest", rest, effect=Effect.OUTSIDE)
+    monkeypatch.setattr(clock, "_FRESH_SECONDS", 0.1)
+    execution = start({"action": "rest"}, NOTIFY)
+    executor.drain(slots=1)
+    assert status_of(execution) == Status.COMPLETED
+
+
+def test_the_sweep_gets_over_a_restart_of_the_server(
+    start: Start, run_everything_due: Run, caplog: pytest.LogCaptureFixture
+) -> None:
+    start(NOTIFY)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    assert connection.connection is not None
+    connection.connection.close()  # as the server would
+    sweep.sweep()
+    caplog.clear()
+    sweep.sweep()
+    assert not caplog.records
