@@ -151,7 +151,9 @@ def _first_ones(events: list[Event]) -> list[Event]:
     stored = {
         (event.workspace_id, event.source, event.dedupe_key): event
         for event in Event.objects.filter(
-            workspace_id__in={key[0] for key in keys}, dedupe_key__in={key[2] for key in keys}
+            workspace_id__in={key[0] for key in keys},
+            source__in={key[1] for key in keys},
+            dedupe_key__in={key[2] for key in keys},
         )
     }
     return [

@@ -29,6 +29,9 @@ WORK_ALONE = "executions.work_alone"
 QUEUES = {DISPATCH: "dispatch", WORK: "execute", WORK_ALONE: "alone"}
 _TIMEOUT_SECONDS = 0.1
 _BREAK_SECONDS = 1.0
+_EXPIRES_SECONDS = (
+    10  # said here: a process without the tasks, as the web server, does not know theirs
+)
 
 failures = 0  # wake-ups that did not leave this process, for the metrics
 _broken_until = 0.0
@@ -85,7 +88,13 @@ def _send(task: str) -> None:
         return
     try:
         if _redis().set(f"wake:{task}", 1, nx=True, px=1000):
-            current_app.send_task(task, queue=QUEUES[task], producer=_producer(), retry=False)
+            current_app.send_task(
+                task,
+                queue=QUEUES[task],
+                producer=_producer(),
+                retry=False,
+                expires=_EXPIRES_SECONDS,
+            )
     except Exception:  # noqa: BLE001 - whatever the broker's client raises, the row is stored and tick finds it
         _local.__dict__.clear()
         _count_failure(task)
