@@ -29,7 +29,7 @@ def safe_settings(**_: Any) -> list[CheckMessage]:
 def ready_for_the_world(**_: Any) -> list[CheckMessage]:
     if settings.FIELD_KEYS:
         return []
-    hint = "Without one, stored secrets are encrypted with a key derived from SECRET_KEY and are lost when that changes."
+    hint = "Without one, stored secrets are encrypted with a key made of SECRET_KEY, and lost when that changes."
     return [Warning("FIELD_KEY is not set.", hint=hint, id="triggerfish.W001")]
 
 

@@ -119,7 +119,7 @@ def _lock() -> dt.datetime:
         cursor.execute("SELECT set_config('lock_timeout', %s, true)", [LOCK_TIMEOUT])
         cursor.execute("SELECT clock_timestamp() FROM pg_advisory_xact_lock(%s)", [_LOCK_KEY])
         (now,) = cursor.fetchone()
-    return now.astimezone(dt.UTC)  # type: ignore[no-any-return]
+    return clock.observed(now)
 
 
 def _listeners(events: Sequence[Event]) -> dict[uuid.UUID, list[Trigger]]:

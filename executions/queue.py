@@ -17,6 +17,7 @@ from django.db.models import DateTimeField, Exists, F, Func, OuterRef
 from django.db.models.functions import Now
 
 from agents.models import Agent, AgentStatus
+from config.lib import clock
 from executions import alerts, live, notices, statements
 from executions.fairness import Block, Rooms, Share, share_out
 from executions.gates import Asked, Ready, agent_status, claim_gates, max_age
@@ -79,7 +80,7 @@ def _moment_to_claim(*, suspects: bool) -> dt.datetime | None:
         else AgentGate.objects.filter(next_eligible_at__lte=Now())
     )
     moments = asked.order_by().annotate(now=_ClockTimestamp()).values_list("now", flat=True)[:1]
-    return next((moment.astimezone(dt.UTC) for moment in moments), None)
+    return next((clock.observed(moment) for moment in moments), None)
 
 
 def _eligible(now: dt.datetime, limit: int, *, suspects: bool) -> list[AgentGate]:

@@ -14,11 +14,16 @@ _FRESH_SECONDS = 60.0
 
 def now() -> dt.datetime:
     """The database's wall clock, aware, in UTC. One round trip: read it once per batch and pass it on."""
-    global _read  # noqa: PLW0603 - the last reading of this process
     with connection.cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")
         (value,) = cursor.fetchone()
-    answer: dt.datetime = value.astimezone(dt.UTC)
+    return observed(value)
+
+
+def observed(value: dt.datetime) -> dt.datetime:
+    """A reading of the database's clock that came along with another query; answers it in UTC."""
+    global _read  # noqa: PLW0603 - the last reading of this process
+    answer = value.astimezone(dt.UTC)
     _read = (time.monotonic(), answer)
     return answer
 
