@@ -8,24 +8,25 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import OuterRef, Q, Subquery
 
 from agents.models import Agent, AgentStatus
 from config.lib import clock, wake
-from executions import reaper
+from executions import reaper, statements
 from executions.gates import agent_status
 from executions.models import AgentGate, Execution, Reason
 from executions.queue import ON_FINISH
-from triggers.models import Event, Trigger, TriggerStatus
+from triggers.models import Event, TriggerStatus
 from triggers.sources import manual
 
 log = logging.getLogger(__name__)
 
 PROMOTED_AT_ONCE = 5_000  # the next tick goes on
+SKIPPED_AT_ONCE = 1_000  # of one agent or trigger
 
 
 def sweep() -> None:
@@ -59,35 +60,39 @@ def promote_due() -> None:
 
 
 def skip_unwanted() -> int:
-    """Queued and retrying rows whose agent or trigger was switched off, or is gone."""
+    """Rows whose agent was switched off, ready rows whose trigger was, and rows that lost either."""
     now = clock.now()
+    return _skip_of_agents(now) + _skip_of_triggers(now) + _skip_orphans(now)
+
+
+def _skip_of_agents(now: dt.datetime) -> int:
+    """One probe of index execution_pending for each agent that is not live."""
     skipped = 0
-    pending = Execution.objects.filter(status__in=["queued", "retrying"])
-    off = Agent.objects.exclude(status=AgentStatus.LIVE).filter(
-        Exists(pending.filter(agent_id=OuterRef("pk")))
-    )
-    for agent in off.select_related("gate"):
+    pending = Execution.objects.filter(status__in=["queued", "retrying"]).order_by("position")
+    first = Subquery(pending.filter(agent_id=OuterRef("pk")).values("pk")[:1])
+    off = Agent.objects.exclude(status=AgentStatus.LIVE).annotate(first=first)
+    for agent in off.exclude(first=None).select_related("gate"):
         rows = pending.filter(agent=agent)
         if agent.status == AgentStatus.DRAFT:
             rows = rows.filter(is_test=False)
         reason = agent_status.reason_not_to_run(agent.status, gate=getattr(agent, "gate", None))
         skipped += Execution.objects.skip(
-            rows.values_list("pk", flat=True)[:1000], reason=str(reason), now=now
+            rows.values_list("pk", flat=True)[:SKIPPED_AT_ONCE], reason=str(reason), now=now
         )
-    switched_off = Trigger.objects.exclude(status=TriggerStatus.ACTIVE).filter(
-        Exists(pending.filter(trigger_id=OuterRef("pk"), is_test=False))
-    )
-    for trigger in switched_off:
-        reason = (
-            Reason.TRIGGER_ERROR
-            if trigger.status == TriggerStatus.ERROR
-            else Reason.TRIGGER_DISABLED
-        )
-        rows = pending.filter(trigger=trigger, is_test=False)
-        skipped += Execution.objects.skip(
-            rows.values_list("pk", flat=True)[:1000], reason=reason, now=now
-        )
-    return skipped + _skip_orphans(now)
+    return skipped
+
+
+def _skip_of_triggers(now: dt.datetime) -> int:
+    """What waits or retries is skipped when its moment comes."""
+    skipped = 0
+    for trigger_id, _agent_id, status, _first in statements.run("select_busy_triggers", {}):
+        if status == TriggerStatus.ACTIVE:
+            continue
+        reason = Reason.TRIGGER_ERROR if status == TriggerStatus.ERROR else Reason.TRIGGER_DISABLED
+        rows = Execution.objects.ready().filter(trigger_id=trigger_id, is_test=False)
+        ids = rows.order_by("position").values_list("pk", flat=True)[:SKIPPED_AT_ONCE]
+        skipped += Execution.objects.skip(ids, reason=reason, now=now)
+    return skipped
 
 
 def _skip_orphans(now: dt.datetime) -> int:
@@ -101,28 +106,30 @@ def _skip_orphans(now: dt.datetime) -> int:
         (Reason.TRIGGER_DISABLED, orphans),
     ):
         skipped += Execution.objects.skip(
-            rows.values_list("pk", flat=True)[:1000], reason=reason, now=now
+            rows.order_by().values_list("pk", flat=True)[:SKIPPED_AT_ONCE], reason=reason, now=now
         )
     return skipped
 
 
 def repair_gates() -> int:
     """Gates that nobody would look at although their agent has ready rows."""
-    ready = Execution.objects.ready().filter(agent_id=OuterRef("agent_id"))
-    forgotten = AgentGate.objects.filter(Exists(ready), next_eligible_at=None)
-    keep_with_their_agents(forgotten.values_list("pk", flat=True))
+    agent_ids = set()
+    for trigger_id, agent_id, _status, first in statements.run("select_busy_triggers", {}):
+        agent_ids.add(agent_id)
+        if first is not None and first != agent_id:
+            keep_with_their_agent(first, trigger_id=trigger_id)
     asleep = AgentGate.objects.filter(Q(next_eligible_at=None) | Q(next_eligible_at=ON_FINISH))
-    return asleep.filter(Exists(ready.filter(losses=0))).update(next_eligible_at=clock.now())
+    return asleep.filter(pk__in=agent_ids).update(next_eligible_at=clock.now())
 
 
-def keep_with_their_agents(agent_ids: Iterable[uuid.UUID]) -> None:
-    """Rows whose trigger has been given to another agent: decided is decided, they go on in the agent's own queue."""
-    agents = Agent.objects.in_bulk(list(agent_ids))
-    pending = Execution.objects.filter(status__in=["queued", "retrying"], trigger__isnull=False)
-    moved = pending.exclude(trigger__agent_id=F("agent_id"))
-    for agent in agents.values():
-        if ids := list(moved.filter(agent=agent).values_list("pk", flat=True)[:1000]):
-            pending.filter(pk__in=ids).update(trigger=manual.ensure(agent))
+def keep_with_their_agent(agent_id: uuid.UUID, *, trigger_id: uuid.UUID) -> None:
+    """Rows whose trigger was given to another agent: decided is decided, they go on in their own agent's queue."""
+    agent = Agent.objects.filter(pk=agent_id).first()
+    moved = Execution.objects.ready().filter(trigger_id=trigger_id, agent_id=agent_id)
+    ids = list(moved.order_by("position").values_list("pk", flat=True)[:SKIPPED_AT_ONCE])
+    if agent is not None:
+        moved.filter(pk__in=ids).update(trigger=manual.ensure(agent))
+        AgentGate.objects.look_again([agent_id], now=clock.now())
 
 
 def wake_workers_if_eligible() -> None:

@@ -149,3 +149,18 @@ def test_an_agent_that_runs_itself_raises_one_alert(
     run_everything_due()
     assert Execution.objects.count() == 2
     assert Alert.objects.get().kind == AlertKind.LOOP
+
+
+def test_a_switched_off_trigger_loses_its_ready_rows_only(
+    agent: Agent, happen: Callable[..., None]
+) -> None:
+    happen("often", "often", "rare")
+    waits = Execution.objects.filter(trigger__topic="often").latest("position")
+    Execution.objects.filter(pk=waits.pk).update(run_at=clock.now() + dt.timedelta(hours=1))
+    agent.triggers.filter(topic="often").update(status="paused")
+    assert sweep.skip_unwanted() == 1
+    assert Execution.objects.filter(status=Status.SKIPPED, reason="trigger_disabled").count() == 1
+    Execution.objects.filter(pk=waits.pk).update(run_at=clock.now())
+    sweep.promote_due()
+    assert sweep.skip_unwanted() == 1
+    assert Execution.objects.get(status=Status.QUEUED).trigger_name == "A on rare"
