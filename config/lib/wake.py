@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
 import time
+from collections import defaultdict, deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import redis
@@ -35,7 +36,9 @@ _EXPIRES_SECONDS = (
 
 failures = 0  # wake-ups that did not leave this process, for the metrics
 _broken_until = 0.0
-_local = threading.local()
+_idle: defaultdict[int, deque[Any]] = defaultdict(
+    deque
+)  # held producers by process, not in use just now
 _client: redis.Redis | None = None
 
 
@@ -88,15 +91,17 @@ def _send(task: str) -> None:
         return
     try:
         if _redis().set(f"wake:{task}", 1, nx=True, px=1000):
+            producer = _take_producer()
             current_app.send_task(
                 task,
                 queue=QUEUES[task],
-                producer=_producer(),
+                producer=producer,
                 retry=False,
                 expires=_EXPIRES_SECONDS,
             )
+            _idle[os.getpid()].append(producer)
     except Exception:  # noqa: BLE001 - whatever the broker's client raises, the row is stored and tick finds it
-        _local.__dict__.clear()
+        _idle[os.getpid()].clear()
         _count_failure(task)
 
 
@@ -122,16 +127,19 @@ def _redis() -> redis.Redis:
     return _client
 
 
-def _producer() -> Any:
-    """A held Celery producer of this thread; making one per message costs more than the message."""
-    if getattr(_local, "pid", None) != os.getpid():
-        connection = current_app.connection_for_write(connect_timeout=_TIMEOUT_SECONDS)
-        if connection.transport_cls == "redis" or "redis" in str(connection.transport_cls):
-            connection.transport_options = {
-                **(connection.transport_options or {}),
-                "socket_timeout": _TIMEOUT_SECONDS,
-                "socket_connect_timeout": _TIMEOUT_SECONDS,
-                "retry_on_timeout": False,
-            }
-        _local.pid, _local.producer = os.getpid(), current_app.amqp.Producer(connection)
-    return _local.producer
+def _take_producer() -> Any:
+    """A held Celery producer; making one per message, or per thread, costs more than the message.
+
+    The web server has a new thread for each request. What a fork inherits stays where it is, unused.
+    """
+    with suppress(IndexError):
+        return _idle[os.getpid()].pop()
+    connection = current_app.connection_for_write(connect_timeout=_TIMEOUT_SECONDS)
+    if connection.transport_cls == "redis" or "redis" in str(connection.transport_cls):
+        connection.transport_options = {
+            **(connection.transport_options or {}),
+            "socket_timeout": _TIMEOUT_SECONDS,
+            "socket_connect_timeout": _TIMEOUT_SECONDS,
+            "retry_on_timeout": False,
+        }
+    return current_app.amqp.Producer(connection)

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import threading
+
+import pytest
+from celery import current_app
+
+from config.lib import wake
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, object]]:
+    """What was sent, instead of sending it."""
+    calls: list[dict[str, object]] = []
+    monkeypatch.setattr(
+        current_app, "send_task", lambda name, **options: calls.append({"name": name, **options})
+    )
+    return calls
+
+
+def wake_up() -> None:
+    wake.answered(wake.WORK)
+    wake._send(wake.WORK)
+
+
+def test_one_wake_up_is_sent_until_it_is_answered(sent: list[dict[str, object]]) -> None:
+    wake.answered(wake.WORK)
+    wake._send(wake.WORK)
+    wake._send(wake.WORK)
+    assert [call["name"] for call in sent] == [wake.WORK]
+
+
+def test_a_wake_up_expires(sent: list[dict[str, object]]) -> None:
+    """Also from a process that does not know the tasks; else they pile up while no worker runs."""
+    wake_up()
+    assert sent[0]["expires"] == 10
+
+
+def test_threads_share_held_producers(sent: list[dict[str, object]]) -> None:
+    for _ in range(3):
+        thread = threading.Thread(target=wake_up)
+        thread.start()
+        thread.join()
+    assert len({id(call["producer"]) for call in sent}) == 1
