@@ -155,8 +155,9 @@ _COLUMNS = (
 
 def _as_row(event: Event) -> dict[str, Any]:
     """What `sql/insert_events.sql` stores; the time of recording is the database's unless it was read already."""
-    recorded_at = event.recorded_at if isinstance(event.recorded_at, dt.datetime) else None
-    return {"recorded_at": recorded_at, **{name: getattr(event, name) for name in _COLUMNS}}
+    recorded_at: Any = event.recorded_at  # a database expression until the row is read
+    known = recorded_at if isinstance(recorded_at, dt.datetime) else None
+    return {"recorded_at": known, **{name: getattr(event, name) for name in _COLUMNS}}
 
 
 def _first_ones(events: list[Event]) -> list[Event]:

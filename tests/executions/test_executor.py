@@ -4,6 +4,7 @@ import asyncio
 import datetime as dt
 import uuid
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -250,7 +251,7 @@ class TestLostWorkers:
     def die(self, now: float = 0.0) -> None:
         """Its lease is seen standing still, doubted, and given up."""
         for seconds in (0, 41, 62):
-            reaper.reap(monotonic=lambda seconds=seconds: now + seconds)
+            reaper.reap(monotonic=partial(float, now + seconds))
 
     def claim(self, **more: Any) -> list[uuid.UUID]:
         AgentGate.objects.update(next_eligible_at=clock.now())
