@@ -1,16 +1,18 @@
 """Waking workers: a Celery message without arguments, sent after the commit, as best we can.
 
 A wake-up carries no work and no authority. Lost, doubled, late or forged, it changes nothing:
-`tick` looks at the rows every second. So sending never raises, never retries and never waits longer
-than 0.1 s; after a failure the next attempt comes a second later. Many wake-ups of one kind become
+`tick` looks at the rows every second. So sending happens in a thread of its own, never raises, never
+retries and waits 0.1 s at most; after a failure the next attempt comes a second later. Many wake-ups of one kind become
 one: `SET wake:<task> 1 NX PX 1000`, and the woken task deletes the key (`answered`) before it looks
 at the first row.
 """
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
+import threading
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable
@@ -66,15 +68,72 @@ def answered(task: str) -> None:
 
 
 def _send_dispatch() -> None:
-    _send(DISPATCH)
+    _sender().ask(DISPATCH)
 
 
 def _send_work() -> None:
-    _send(WORK)
+    _sender().ask(WORK)
 
 
 def _send_alone() -> None:
-    _send(WORK_ALONE)
+    _sender().ask(WORK_ALONE)
+
+
+class _Sender:
+    """Sends from a thread of its own: a save does not even wait for a broker that answers (about a millisecond)."""
+
+    def __init__(self) -> None:
+        self.pid = os.getpid()  # a forked child has not the thread, and makes one of its own
+        self._asked: set[str] = set()
+        self._sending: set[str] = set()
+        self._change = threading.Condition()
+        threading.Thread(target=self._run, name="wake", daemon=True).start()
+
+    def ask(self, task: str) -> None:
+        with self._change:
+            self._asked.add(task)
+            self._change.notify_all()
+
+    def settle(self, seconds: float) -> bool:
+        """Waits until all that was asked for has been sent or given up."""
+        with self._change:
+            return self._change.wait_for(
+                lambda: not (self._asked or self._sending), timeout=seconds
+            )
+
+    def _run(self) -> None:
+        while True:
+            with self._change:
+                self._change.wait_for(lambda: self._asked)
+                # Taken out before sending: who asks from here on has committed later, and is sent for again.
+                self._sending, self._asked = self._asked, set()
+            for task in sorted(self._sending):
+                _send(task)
+            with self._change:
+                self._sending = set()
+                self._change.notify_all()
+
+
+def settle(seconds: float = 0.3) -> bool:
+    """Waits for what this process has to send; a command that ends at once after its save does so by itself."""
+    sender = _the_sender
+    return sender is None or sender.pid != os.getpid() or sender.settle(seconds)
+
+
+_the_sender: _Sender | None = None
+_making = threading.Lock()
+atexit.register(settle)
+
+
+def _sender() -> _Sender:
+    global _the_sender  # noqa: PLW0603 - the one of this process
+    sender = _the_sender
+    if sender is None or sender.pid != os.getpid():
+        with _making:
+            sender = _the_sender
+            if sender is None or sender.pid != os.getpid():
+                sender = _the_sender = _Sender()
+    return sender
 
 
 def _after_commit(send: Callable[[], None]) -> None:

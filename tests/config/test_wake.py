@@ -4,6 +4,7 @@ import threading
 
 import pytest
 from celery import current_app
+from django.db import transaction
 
 from config.lib import wake
 
@@ -42,3 +43,30 @@ def test_threads_share_held_producers(sent: list[dict[str, object]]) -> None:
         thread.start()
         thread.join()
     assert len({id(call["producer"]) for call in sent}) == 1
+
+
+def test_a_commit_wakes_without_waiting(
+    sent: list[dict[str, object]], transactional_db: None
+) -> None:
+    wake.answered(wake.DISPATCH)
+    with transaction.atomic():
+        wake.dispatcher()
+        wake.dispatcher()
+        assert wake.settle()
+        assert sent == []
+    assert wake.settle(5)
+    assert [call["name"] for call in sent] == [wake.DISPATCH]
+
+
+def test_who_asks_while_one_is_sent_is_sent_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    names: list[str] = []
+
+    def send(task: str) -> None:
+        names.append(task)
+        if len(names) == 1:
+            wake._sender().ask(task)
+
+    monkeypatch.setattr(wake, "_send", send)
+    wake._sender().ask(wake.WORK)
+    assert wake.settle(5)
+    assert names == [wake.WORK, wake.WORK]
