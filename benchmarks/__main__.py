@@ -42,7 +42,7 @@ def _measure(events: int) -> dict[str, dict[str, float]]:
     measures.warm_up(trigger)
     return {
         "what an event adds to a save (ms)": measures.save_cost(
-            ground.workspace("saves"), saves=500
+            ground.workspace("saves"), saves=150
         ),
         "at rest (ms)": measures.at_rest(trigger, events=300),
         "throughput": measures.throughput(trigger, events=events),
