@@ -99,11 +99,18 @@ async def request(
         raise ActionFailed(f"{where} cannot be asked: {_cause(error)}.") from error
 
 
-def expect(answer: Answer, *, status: int | None = None, known: tuple[str, ...] = ()) -> None:
+def expect(
+    answer: Answer,
+    *,
+    status: int | None = None,
+    known: tuple[str, ...] = (),
+    repeatable: bool = True,
+) -> None:
     """Raises ActionFailed where the status is not the one expected (None: any 2xx).
 
-    429 and 5xx are worth another try, when the peer says so not before its `Retry-After`. `known` are
-    secrets that the peer might repeat in its answer.
+    429, 503 and, where the request is `repeatable`, every 5xx are worth another try, when the peer says so not
+    before its `Retry-After`. A request that may have taken effect is not sent again. `known` are secrets that
+    the peer might repeat in its answer.
     """
     if answer.status == status or (status is None and 200 <= answer.status < 300):
         return
@@ -112,7 +119,7 @@ def expect(answer: Answer, *, status: int | None = None, known: tuple[str, ...] 
         location = answer.headers.get("location", "nowhere").partition("?")[0]
         said = f" to {_excerpt(location, known)}, and redirects are not followed"
     message = f"{answer.url} answered {answer.status} {_phrase(answer.status)}{said}"
-    again = answer.status == 429 or answer.status >= 500
+    again = answer.status in {429, 503} or (repeatable and answer.status >= 500)
     raise ActionFailed(
         message, retryable=again, retry_after=_retry_after(answer) if again else None
     )

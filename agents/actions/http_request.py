@@ -119,17 +119,19 @@ async def perform(scene: Scene, values: dict[str, Any]) -> dict[str, Any]:
     seconds = params.number(values, "timeout_seconds", minimum=1, maximum=MAX_SECONDS)
     status = params.number(values, "expect_status", minimum=100, maximum=599)
     headers = _headers(scene, values, method)
+    repeatable = effect_of(values) is Effect.REPEATABLE
     answer = await http.request(
         method,
         url=params.required_text(values, "url"),
         headers=headers,
         content=_content(values, method),
         follow_redirects=params.flag(values, "follow_redirects"),
-        repeatable=effect_of(values) is Effect.REPEATABLE,
+        repeatable=repeatable,
         seconds=seconds or http.TOTAL_SECONDS,
     )
     known = tuple(value for name, value in headers.items() if is_secret_name(name))
-    http.expect(answer, status=int(status) if status else None, known=known)
+    expected = int(status) if status else None
+    http.expect(answer, status=expected, known=known, repeatable=repeatable)
     return {
         "status": answer.status,
         "url": answer.url,

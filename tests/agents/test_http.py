@@ -309,3 +309,13 @@ def test_a_secret_that_the_peer_repeats_is_not_told() -> None:
     answer = http.Answer(401, "http://x.example/", {}, "bad key k-123", 10)
     with pytest.raises(ActionFailed, match=r"bad key \[redacted\]"):
         http.expect(answer, known=("k-123",))
+
+
+@pytest.mark.parametrize(
+    ("status", "again"), [(500, False), (502, False), (503, True), (429, True)]
+)
+def test_what_may_have_taken_effect_is_not_sent_again(status: int, again: bool) -> None:
+    answer = http.Answer(status, "http://x.example/", {}, None, 0)
+    with pytest.raises(ActionFailed) as failed:
+        http.expect(answer, repeatable=False)
+    assert failed.value.retryable == again
