@@ -12,7 +12,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.db.models import F
 
-from agents import steps, validation
+from agents import sealing, steps, validation
 from agents.models import DEFAULT_RESTRICTIONS, Agent
 from agents.steps import Problems
 
@@ -46,7 +46,7 @@ def store(agent: Agent, fields: Mapping[str, Any]) -> Agent:
     values = {name: fields[name] for name in FIELDS if name in fields}
     if agent._state.adding:
         values.setdefault("name", agent.name)
-    problems = validation.check(values, workspace=agent.workspace)
+    problems = validation.check(values, workspace=agent.workspace, sealed=agent.sealed)
     if problems:
         raise InvalidAgent(problems)
     _set(agent, values)
@@ -65,7 +65,8 @@ def _set(agent: Agent, values: dict[str, Any]) -> None:
     if "name" in values:
         values["name"] = values["name"].strip()
     if "steps" in values:
-        values["steps"] = steps.written_out(values["steps"])
+        written = steps.written_out(values["steps"])
+        values["steps"], values["sealed"] = sealing.seal(written, sealed=agent.sealed)
     if "restrictions" in values:
         values["restrictions"] = {
             **DEFAULT_RESTRICTIONS,

@@ -36,11 +36,17 @@ class AgentQuerySet(models.QuerySet["Agent"]):
         """Whether this call moved the agent into the status (false: it was there already, or is gone)."""
         return self.filter(pk=pk).exclude(status=to).update(status=to, updated_at=now) == 1
 
+    def pause_live(self, pk: Any, *, now: dt.datetime) -> bool:
+        """Whether this call paused a live agent; a draft stays a draft."""
+        live = self.filter(pk=pk, status=AgentStatus.LIVE)
+        return live.update(status=AgentStatus.PAUSED, updated_at=now) == 1
+
 
 class Agent(models.Model):
     """A list of steps that runs when one of its triggers fires.
 
     `steps`: `[{"action": "create_note", "params": {...}, "on_error": "fail" | "continue"}]`.
+    Secrets in them are masks; `sealed` keeps what they stand for, encrypted (see `agents.sealing`).
     `restrictions`: the limits of `DEFAULT_RESTRICTIONS`; null is unlimited. `version` counts the
     changes of configuration; an execution remembers the one it ran with.
     """
@@ -53,6 +59,7 @@ class Agent(models.Model):
     instructions = models.TextField(blank=True, default="", max_length=50_000)
     model = models.CharField(max_length=200, blank=True, default="")
     steps = models.JSONField(default=list, blank=True)
+    sealed = models.TextField(blank=True, default="", editable=False)
     tools = models.JSONField(default=list, blank=True)
     restrictions = models.JSONField(default=default_restrictions, blank=True)
     version = models.PositiveIntegerField(default=1, editable=False)
@@ -71,7 +78,8 @@ class Agent(models.Model):
                 fields=["workspace", "name"],
                 name="agent_name_once",
                 violation_error_message="An agent with this name exists already.",
-            )
+            ),
+            models.UniqueConstraint(fields=["workspace", "id"], name="agent_own"),
         ]
 
     def __str__(self) -> str:
@@ -81,3 +89,64 @@ class Agent(models.Model):
         """A limit of `restrictions`; what is not said there has its default."""
         given: int | None = self.restrictions.get(name, DEFAULT_RESTRICTIONS[name])
         return given
+
+
+class FailingHostQuerySet(models.QuerySet["FailingHost"]):
+    def away(self) -> FailingHostQuerySet:
+        """Those that are not called now, and those whose held work is going back."""
+        return self.filter(models.Q(open_until__isnull=False) | models.Q(is_returning=True))
+
+    def take_probe(self, pk: Any, *, now: dt.datetime, until: dt.datetime) -> bool:
+        """Whether this caller is the one that may ask the host again now; `until` for the next, should it die."""
+        return self.filter(pk=pk, open_until__lte=now).update(open_until=until) == 1
+
+    def heal(self, pk: Any) -> bool:
+        """The host answered: its failures are forgotten, and what was held for it may go back."""
+        mine = self.filter(models.Q(failures__gt=0) | models.Q(open_until__isnull=False), pk=pk)
+        was_open = models.Q(open_until__isnull=False)
+        returning = models.Case(
+            models.When(was_open, then=models.Value(True)), default=models.F("is_returning")
+        )
+        return mine.update(failures=0, trips=0, is_returning=returning, open_until=None) == 1
+
+
+class FailingHost(models.Model):
+    """A host outside that failed a workspace's last calls; one that is well has no row.
+
+    `open_until` set: it is away and not called before that moment, then by one run that is sent ahead.
+    `is_returning`: it answered again, and the runs that were held for it go back little by little.
+    Each workspace has rows of its own: what one does to a host is no other's business.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    workspace = models.ForeignKey(
+        Workspace, models.CASCADE, related_name="failing_hosts", db_index=False
+    )
+    host = models.CharField(max_length=300)  # "api.example.org:443"
+    failures = models.PositiveIntegerField(default=0)  # in a row
+    trips = models.PositiveSmallIntegerField(default=0)  # how often it was asked again in vain
+    error = models.TextField(blank=True, default="")  # the last one
+    failed_at = models.DateTimeField(null=True)
+    away_since = models.DateTimeField(null=True)
+    open_until = models.DateTimeField(null=True)
+    is_returning = models.BooleanField(default=False)
+    return_rate = models.FloatField(null=True)  # held runs per second that go back
+    return_spread = models.FloatField(
+        default=1.0
+    )  # seconds over which those that go back together call
+    released_at = models.DateTimeField(null=True)  # when some went back, or one was sent ahead
+
+    objects = FailingHostQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "host"], name="failing_host_once")
+        ]
+
+    def __str__(self) -> str:
+        return self.host
+
+    @property
+    def name(self) -> str:
+        """Without the port, as people say it."""
+        return self.host.rpartition(":")[0] or self.host

@@ -16,7 +16,9 @@ from agents.actions import Action, ActionFailed, Scene
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What one run is made of. `steps` as `Agent.steps`; `variables`: the roots of `@` variables without `steps`."""
+    """What one run is made of. `steps` as `Agent.steps`; `variables`: the roots of `@` variables without `steps`;
+    `secrets`: texts in the steps that nobody may read.
+    """
 
     execution_id: uuid.UUID
     workspace_id: uuid.UUID
@@ -24,6 +26,7 @@ class Plan:
     agent_name: str
     steps: Sequence[Mapping[str, Any]]
     variables: Mapping[str, Any]
+    secrets: tuple[str, ...] = ()
     is_test: bool = False
     deadline_at: dt.datetime | None = None
 
@@ -120,6 +123,7 @@ def _scene(current: _Run, number: int) -> Scene:
         step_number=number,
         idempotency_key=f"{plan.execution_id}:{number}",
         variables=current.variables,
+        secrets=plan.secrets,
         is_test=plan.is_test,
         deadline_at=plan.deadline_at,
         started_at=current.journal.began_at(number),

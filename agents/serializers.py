@@ -47,7 +47,9 @@ _RESTRICTIONS = {
 
 @extend_schema_field(_STEPS)
 class StepsField(serializers.JSONField):
-    """The steps in their order."""
+    """The steps in their order. A secret in them, such as the header Authorization, is answered as a mask,
+    `[secret:…]`; sent back at its place, the mask keeps the secret.
+    """
 
 
 @extend_schema_field(_RESTRICTIONS)

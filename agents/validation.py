@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from agents import steps
+from agents import sealing, steps
 from agents.models import DEFAULT_RESTRICTIONS
 from agents.steps import Problems
 from config.lib.registry import closest
@@ -26,11 +26,12 @@ NEVER_UNLIMITED = ("max_attempts",)
 assert CAPS.keys() == DEFAULT_RESTRICTIONS.keys()
 
 
-def check(fields: Mapping[str, Any], *, workspace: Workspace) -> Problems:
+def check(fields: Mapping[str, Any], *, workspace: Workspace, sealed: str = "") -> Problems:
     """The problems by path (`name`, `steps[0].params.title`, `restrictions.max_attempts`); empty where all is well.
 
-    Only fields that are given are looked at. `model` and `tools` are kept for agents that a model drives and not
-    used by steps, so nothing is known of them yet but their shape.
+    Only fields that are given are looked at; `sealed`: the secrets that the agent has (`Agent.sealed`). `model` and
+    `tools` are kept for agents that a model drives and not used by steps, so nothing is known of them yet but their
+    shape.
     """
     problems: Problems = {}
     for name, faults_of in _PLAIN.items():
@@ -38,7 +39,10 @@ def check(fields: Mapping[str, Any], *, workspace: Workspace) -> Problems:
             for path, message in faults_of(fields[name]):
                 problems.setdefault(f"{name}{path}", []).append(message)
     if "steps" in fields:
-        problems |= steps.check(fields["steps"], workspace=workspace)
+        given = fields["steps"]
+        problems |= steps.check(sealing.disguised(given), workspace=workspace) or sealing.problems(
+            given, sealed=sealed
+        )
     return problems
 
 

@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import sys
+import uuid
 from pathlib import Path
 
 from config.up import trial
@@ -20,7 +21,13 @@ def main() -> None:
     parser.add_argument(
         "--json", type=Path, default=Path("var/bench.json"), help="where the figures are written"
     )
+    parser.add_argument(
+        "--only-saves", type=int, help=argparse.SUPPRESS
+    )  # in a child, see long_queue.py
     given = parser.parse_args()
+    if given.only_saves:
+        sys.stdout.write(str(_save_p95(given.only_saves)))
+        return
     with trial.running() as system:
         os.environ["VAR_DIR"] = str(system.folder)  # settings find its servers there
         figures = _measure(given.events)
@@ -30,24 +37,41 @@ def main() -> None:
     given.json.write_text(json.dumps({"about": about, "figures": figures}, indent=2) + "\n")
 
 
-def _measure(events: int) -> dict[str, dict[str, float]]:
+def _set_up() -> None:
     import django
 
     os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
+    os.environ.setdefault("LOG_LEVEL", "WARNING")  # the table is what people read here
     django.setup()
-    from benchmarks import ground, measures
 
-    owner = ground.workspace("bench")
-    trigger = ground.no_op_agent(owner, event_type="contact_created")
-    measures.warm_up(trigger)
+
+def _measure(events: int) -> dict[str, dict[str, float]]:
+    _set_up()
+    from benchmarks import ground, long_queue, measures, schedules
+
+    free = ground.no_op_agent(ground.workspace("free"), limited=False)
+    limited = ground.no_op_agent(ground.workspace("limited"), limited=True)
+    measures.warm_up(free)
+    saves = ground.workspace("saves")
     return {
-        "what an event adds to a save (ms)": measures.save_cost(
-            ground.workspace("saves"), saves=150
-        ),
-        "at rest (ms)": measures.at_rest(trigger, events=300),
-        "throughput": measures.throughput(trigger, events=events),
-        "backlog": measures.backlog(trigger, events=events),
+        "what an event adds to a save (ms)": measures.save_cost(saves, saves=150),
+        "at rest (ms)": measures.at_rest(limited, events=300),
+        "throughput, no limits": measures.throughput(free, events=events),
+        "throughput, every limit asked": measures.throughput(limited, events=events),
+        "backlog, every limit asked": measures.backlog(limited, events=events),
+        "a save while Redis is away (ms)": long_queue.saves_without_redis(saves=150),
+        "a claim (ms)": long_queue.claim_cost(limited),
+        "a look at schedules of which none is due": schedules.at_rest(free),
+        "10,000 schedules due in one minute, of 100,000": schedules.lateness(free),
+        "a save beside a long queue (ms)": long_queue.saves_beside(saves, saves=150),
     }
+
+
+def _save_p95(saves: int) -> float:
+    _set_up()
+    from benchmarks import ground, long_queue
+
+    return long_queue.save_p95(ground.workspace(f"alone-{uuid.uuid4()}"), saves=saves)
 
 
 def _print(figures: dict[str, dict[str, float]]) -> None:

@@ -4,17 +4,16 @@ tables are not empty.
 
 from __future__ import annotations
 
-import datetime as dt
-from typing import Any
+from pathlib import Path
 
 from django.db import connection
 
 from agents.models import Agent, AgentStatus
-from config.lib.ids import uuid7
+from config.lib.statements import Statements
 from crm.models import Workspace
-from executions.models import Execution, Status
+from executions.models import Status
 from triggers import blueprint
-from triggers.models import Event, EventState, Trigger
+from triggers.models import Trigger
 
 NO_LIMITS = {
     "max_executions_per_minute": None,
@@ -23,6 +22,19 @@ NO_LIMITS = {
     "max_attempts": 3,
     "timeout_seconds": 300,
 }
+# Every limit is asked, and none is reached.
+HIGH_LIMITS = {
+    **NO_LIMITS,
+    "max_executions_per_minute": 1_000_000,
+    "max_executions_per_day": 10_000_000,
+    "max_concurrent": 1_000,
+}
+HIGH_TRIGGER_LIMITS = {
+    "max_executions_per_hour": 1_000_000,
+    "max_concurrent": 1_000,
+    "max_age_seconds": 86_400,
+}
+_run = Statements(Path(__file__).parent / "sql").run
 NOTIFY = [{"action": "notify", "params": {"message": "Hello @contact.first_name"}}]
 
 
@@ -30,10 +42,16 @@ def workspace(slug: str) -> Workspace:
     return Workspace.objects.create(name=slug, slug=slug)
 
 
-def no_op_agent(owner: Workspace, *, event_type: str, name: str = "No-op") -> Trigger:
-    """An agent with one `notify` step and no limit, listening to the type."""
+def no_op_agent(
+    owner: Workspace, *, event_type: str = "contact_created", name: str = "No-op", limited: bool
+) -> Trigger:
+    """An agent with one `notify` step, listening to the type; with no limit, or with all of them and none reached."""
     agent = Agent.objects.create(
-        workspace=owner, name=name, steps=NOTIFY, restrictions=NO_LIMITS, status=AgentStatus.LIVE
+        workspace=owner,
+        name=name,
+        steps=NOTIFY,
+        restrictions=HIGH_LIMITS if limited else NO_LIMITS,
+        status=AgentStatus.LIVE,
     )
     trigger = Trigger(workspace=owner)
     blueprint.store(
@@ -44,52 +62,25 @@ def no_op_agent(owner: Workspace, *, event_type: str, name: str = "No-op") -> Tr
             "trigger_type": "event",
             "config": {"event_type": event_type},
             "max_executions_per_hour": None,
+            **(HIGH_TRIGGER_LIMITS if limited else {}),
             "conditions": [{"field": "contact.email", "operator": "exists"}],
         },
     )
     return trigger
 
 
-def history(trigger: Trigger, *, rows: int) -> None:
-    """Completed executions of earlier events, so that plans and indexes are those of a system in use."""
-    now = dt.datetime.now(dt.UTC)
-    about: dict[str, Any] = {
-        "workspace_id": trigger.workspace_id,
-        "type": "contact_created",
-        "topic": "contact_created",
-    }
-    for start in range(0, rows, 2_000):
-        events = [
-            Event(
-                **about,
-                id=(pk := uuid7()),
-                source="crm",
-                payload={"contact": {}},
-                occurred_at=now,
-                root_id=pk,
-                state=EventState.MATCHED,
-                executions_count=1,
-            )
-            for _ in range(min(2_000, rows - start))
-        ]
-        Event.objects.bulk_create(events)
-        Execution.objects.bulk_create(
-            Execution(
-                workspace_id=trigger.workspace_id,
-                event=event,
-                trigger=trigger,
-                agent_id=trigger.agent_id,
-                listener_id=trigger.pk,
-                trigger_name=trigger.name,
-                agent_name="No-op",
-                trigger_type="event: contact_created",
-                status=Status.COMPLETED,
-                attempt=1,
-                created_at=now,
-                started_at=now,
-                finished_at=now,
-            )
-            for event in events
-        )
+def history(trigger: Trigger, *, rows: int, status: Status = Status.COMPLETED) -> None:
+    """Executions of earlier events, so that plans and indexes are those of a system in use; or queued ones."""
+    _run(
+        "insert_history",
+        {
+            "workspace": trigger.workspace_id,
+            "trigger": trigger.pk,
+            "agent": trigger.agent_id,
+            "rows": rows,
+            "status": status,
+            "ended": status == Status.COMPLETED,
+        },
+    )
     with connection.cursor() as cursor:
-        cursor.execute("ANALYZE")
+        cursor.execute("ANALYZE executions_execution, triggers_event")

@@ -5,18 +5,18 @@ from __future__ import annotations
 import datetime as dt
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 
 from django.db import connection, transaction
 
 from benchmarks import ground
+from benchmarks.figures import Figures, percentile, timed
 from config.lib import clock
 from crm.models import Contact, Workspace
 from executions.models import Execution, Status
 from triggers.models import Trigger
 
-Figures = dict[str, float]
 WAIT_SECONDS = 120
 PACE_SECONDS = 0.08
 
@@ -30,14 +30,14 @@ def save_cost(owner: Workspace, *, saves: int) -> Figures:
     for number in range(saves):
         time.sleep(PACE_SECONDS)
         contact = Contact(workspace=owner, first_name="Bare", email=f"bare{number}@example.org")
-        bare.append(_timed(partial(_bare_save, contact)))
+        bare.append(timed(partial(_bare_save, contact)))
         time.sleep(PACE_SECONDS)
         contact = Contact(workspace=owner, first_name="Full", email=f"full{number}@example.org")
-        full.append(_timed(contact.save))
+        full.append(timed(contact.save))
     return {
         "bare save p50": statistics.median(bare),
         "save with event p50": statistics.median(full),
-        "save with event p99": _percentile(full, 99),
+        "save with event p99": percentile(full, 99),
         "an event adds, p50": statistics.median(full) - statistics.median(bare),
     }
 
@@ -69,7 +69,7 @@ def at_rest(trigger: Trigger, *, events: int, every: float = 0.05) -> Figures:
     ]
     return {
         "commit to completed p50": statistics.median(waits),
-        "commit to completed p99": _percentile(waits, 99),
+        "commit to completed p99": percentile(waits, 99),
     }
 
 
@@ -119,16 +119,6 @@ def _wait(is_true: Callable[[], bool]) -> None:
         if time.monotonic() > until:
             raise SystemExit("the system did not get there in time")
         time.sleep(0.05)
-
-
-def _timed(call: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    call()
-    return (time.perf_counter() - started) * 1000
-
-
-def _percentile(values: Sequence[float], percent: int) -> float:
-    return statistics.quantiles(values, n=100)[percent - 1]
 
 
 def warm_up(trigger: Trigger) -> None:

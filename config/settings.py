@@ -7,12 +7,14 @@ servers.
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import django_stubs_ext
 import environ
 from django.templatetags.static import static
+from kombu import Queue
 
 django_stubs_ext.monkeypatch()
 
@@ -60,10 +62,12 @@ INSTALLED_APPS = [
     "config",
 ]
 MIDDLEWARE = [
+    "config.lib.web_threads.ConnectionMiddleware",
     "config.lib.request_ids.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "config.lib.headers.SecurityHeadersMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "config.lib.request_log.RequestLogMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -100,7 +104,15 @@ DATABASES["default"] |= {
     "CONN_HEALTH_CHECKS": True,
     "ATOMIC_REQUESTS": False,
 }
-DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
+# A network that is cut says nothing: without these, a connection waits a quarter of an hour for an answer.
+_NETWORK = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 25_000,  # ms
+}
+DATABASES["default"]["OPTIONS"] = {**_NETWORK, **DATABASES["default"].get("OPTIONS", {})}
 if "host" in DATABASES["default"]["OPTIONS"]:  # a unix socket, given as ?host=; psql wants it here
     DATABASES["default"]["HOST"] = DATABASES["default"]["OPTIONS"].pop("host")
 REDIS_URL = env.str("REDIS_URL", "redis://127.0.0.1:6379/0")
@@ -118,15 +130,27 @@ def _broker_url(redis_url: str) -> str:
 # --- Celery: messages carry no work, they only wake workers ---------------------------------------------------------
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", "") or _broker_url(REDIS_URL)
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # for as long as it takes
+CELERY_KEY_PREFIX = env.str("CELERY_KEY_PREFIX", "triggerfish:")
+ON_RABBITMQ = CELERY_BROKER_URL.startswith(("amqp", "pyamqp"))
 CELERY_BROKER_TRANSPORT_OPTIONS = (
-    {
-        "global_keyprefix": env.str("CELERY_KEY_PREFIX", "triggerfish:"),
+    {}
+    if ON_RABBITMQ
+    else {
+        "global_keyprefix": CELERY_KEY_PREFIX,
         "unacked_restore_interval": 2,
         "unacked_restore_throttle": 1,
     }
-    if not CELERY_BROKER_URL.startswith("amqp")
-    else {}
 )
+# On RabbitMQ the prefix is part of the names of queues, exchange and remote control (Redis prefixes every key itself);
+# `-Q` and the code go on saying dispatch, execute, alone. Messages that nobody took are dropped there after a while.
+_QUEUE_PREFIX = CELERY_KEY_PREFIX if ON_RABBITMQ else ""
+CELERY_TASK_QUEUES = [
+    Queue(_QUEUE_PREFIX + name, routing_key=_QUEUE_PREFIX + name, alias=name, message_ttl=30.0)
+    for name in ("dispatch", "execute", "alone")
+]
+CELERY_TASK_DEFAULT_EXCHANGE = CELERY_TASK_DEFAULT_ROUTING_KEY = f"{_QUEUE_PREFIX}dispatch"
+CELERY_CONTROL_EXCHANGE = f"{_QUEUE_PREFIX}celery"
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_DEFAULT_QUEUE = "dispatch"
 CELERY_TASK_CREATE_MISSING_QUEUES = False
@@ -137,7 +161,7 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = True
 CELERY_DB_REUSE_MAX = 1_000_000  # else Celery closes the database connection around every task
-CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_SCHEDULER = "executions.beat:SteadyScheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 1
 DJANGO_CELERY_BEAT_TZ_AWARE = True
 
@@ -160,13 +184,42 @@ CACHES = {
 TRIGGERS_ENABLED = env.bool(
     "TRIGGERS_ENABLED", True
 )  # false: events are recorded, nothing is dispatched
+WEB_THREADS = env.int(
+    "WEB_THREADS", 8
+)  # requests answered at a time by one web process, each with a database connection
 EXECUTE_SLOTS = env.int("EXECUTE_SLOTS", 100)  # runs side by side in one agents process
 EXECUTE_THREADS = env.int("EXECUTE_THREADS", 8)  # database connections of one agents process
 GRACE_SECONDS = env.int("GRACE_SECONDS", 20)  # how long runs may go on after a graceful stop began
 LEASE_SECONDS = env.int(
     "LEASE_SECONDS", 60
 )  # a heartbeat that stands still this long is a dead worker
+# Who hangs in a transaction, stopped or swapped out, holds locks that all others wait for: PostgreSQL ends it.
+DATABASES["default"]["OPTIONS"].setdefault(
+    "options", f"-c idle_in_transaction_session_timeout={LEASE_SECONDS}s"
+)
 DISPATCH_BATCH = env.int("DISPATCH_BATCH", 200)
+HOST_FAILURES = env.int("HOST_FAILURES", 5)  # in a row: then a host outside counts as away
+HOST_AWAY_SECONDS = env.float(
+    "HOST_AWAY_SECONDS", 10.0
+)  # until it is asked again; doubles up to two minutes
+HOST_RETURN_SECONDS = env.float(
+    "HOST_RETURN_SECONDS", 120.0
+)  # over which the held runs of a host that is back are spread
+LOOP_MAX_DEPTH = env.int("LOOP_MAX_DEPTH", 5)  # runs that lead to one another, in a row
+LOOP_MAX_RUNS_PER_ROOT = env.int("LOOP_MAX_RUNS_PER_ROOT", 50)  # that one first event leads to
+LOOP_MAX_RUNS_PER_SUBJECT = env.int(
+    "LOOP_MAX_RUNS_PER_SUBJECT", 10
+)  # of one trigger for one record, within the window
+LOOP_WINDOW_SECONDS = env.int("LOOP_WINDOW_SECONDS", 600)
+CRON_MIN_MINUTES = env.int("CRON_MIN_MINUTES", 1)  # a schedule that fires more often is refused
+CRON_CATCH_UP_SECONDS = env.int(
+    "CRON_CATCH_UP_SECONDS", 3600
+)  # how late the latest missed fire of a schedule may still be made up for
+CRON_CATCH_UP_MOST = env.int("CRON_CATCH_UP_MOST", 100)  # missed fires made up for by `all`
+CRON_ON_TIME_SECONDS = env.int(
+    "CRON_ON_TIME_SECONDS", 60
+)  # so late is not missed: also `none` fires
+CRON_BATCH = env.int("CRON_BATCH", 1000)  # schedules fired in one transaction
 EMIT_PER_MINUTE = env.int("EMIT_PER_MINUTE", 600)  # POST /triggers/emit, per user and per token
 FORM_PER_MINUTE = env.int("FORM_PER_MINUTE", 30)  # public form submissions, per address
 FORM_TOTAL_PER_MINUTE = env.int(
@@ -175,6 +228,21 @@ FORM_TOTAL_PER_MINUTE = env.int(
 FORM_MIN_SECONDS = env.float(
     "FORM_MIN_SECONDS", 1.0
 )  # a form answered faster than this is taken for spam
+WEBHOOK_BASE_URL = env.str("WEBHOOK_BASE_URL", SITE_URL).rstrip("/")
+WEBHOOK_PER_MINUTE = env.int("WEBHOOK_PER_MINUTE", 600)  # requests to one webhook's address
+WEBHOOK_PER_PEER_MINUTE = env.int("WEBHOOK_PER_PEER_MINUTE", 600)  # from one address, IPv6 by /64
+WEBHOOK_TOTAL_PER_MINUTE = env.int("WEBHOOK_TOTAL_PER_MINUTE", 120_000)  # all together
+WEBHOOK_REJECTIONS_PER_MINUTE = env.int(
+    "WEBHOOK_REJECTIONS_PER_MINUTE", 30
+)  # written down, per address
+RETENTION_DAYS = env.int("RETENTION_DAYS", 30)  # events and what came of them
+PAYLOAD_DAYS = env.int("PAYLOAD_DAYS", 7)  # what they said, and what runs were given and answered
+PRUNE_SECONDS = env.int(
+    "PRUNE_SECONDS", 20
+)  # how long one pass may delete before others have a turn
+QUEUE_LIMIT = env.int(
+    "QUEUE_LIMIT", 50_000
+)  # queued work of one workspace; then public doors answer 429
 OUTBOUND_ALLOW = env.list(
     "OUTBOUND_ALLOW", default=[]
 )  # hosts or networks that agents may reach though they are private
@@ -188,6 +256,10 @@ else:
     EMAIL_FILE_PATH = str(MAIL_DIR)
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "Triggerfish <triggerfish@localhost>")
 EMAIL_TIMEOUT = 10
+ALERT_MAIL_GATHER_SECONDS = env.int(
+    "ALERT_MAIL_GATHER_SECONDS", 30
+)  # what comes meanwhile goes into the same letter
+ALERT_MAIL_EVERY_SECONDS = env.int("ALERT_MAIL_EVERY_SECONDS", 3600)  # about one cause
 
 # --- people ---------------------------------------------------------------------------------------------------------
 AUTH_PASSWORD_VALIDATORS = [
@@ -264,23 +336,30 @@ SPECTACULAR_SETTINGS = {
     },
 }
 
+# --- logs: JSON for machines, `plain` for people (what `make run` writes) -------------------------------------------
+LOG_FORMAT = env.str("LOG_FORMAT", "json")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {
-        "json": {"()": "config.lib.logs.JSONFormatter"},
-        "plain": {"format": "%(asctime)s %(levelname)-7s %(name)s %(message)s"},
-    },
+    "formatters": {"ours": {"()": "config.lib.logs.formatter"}},
+    "filters": {"no_probes": {"()": "config.lib.request_log.NoProbes"}},
     "handlers": {
-        "console": {"class": "logging.StreamHandler", "formatter": env.str("LOG_FORMAT", "json")}
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": "ours",
+            "filters": ["no_probes"],
+        }
     },
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", "INFO")},
     "loggers": {
         "uvicorn.access": {"level": "WARNING"},
         "httpx": {"level": "WARNING"},
         "celery": {"level": "WARNING"},
+        "django.request": {"level": "CRITICAL"},  # config.lib.request_log says it, without the path
     },
 }
+DJANGO_STRUCTLOG_STATUS_4XX_LOG_LEVEL = logging.INFO  # who sent it was told
+DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False
 
 # --- the admin's look; who sees what is crm.admin.base --------------------------------------------------------------
 UNFOLD = {

@@ -139,7 +139,9 @@ class HasWorkspaceScope(permissions.BasePermission):
     def has_permission(self, request: Request, view: APIView) -> bool:
         if not request.user.is_authenticated:
             return False
-        if getattr(request._request, "membership", None) is None:
+        if not getattr(
+            request._request, "membership", None
+        ):  # of a page it is lazy, and never None
             raise exceptions.PermissionDenied(
                 "Name one of your workspaces in the header X-Workspace, by its slug."
             )

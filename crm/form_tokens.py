@@ -1,14 +1,19 @@
 """The token in a public form: it says that we made the page, for this form, and when. No cookie, no session.
 
-That a token may be sent twice is fine: it protects from foreign and old pages, not from a person who answers twice.
+A person may answer twice from one page, with other answers; the same answers from the same page are one
+sending, clicked or carried twice.
 """
 
 from __future__ import annotations
 
+import hashlib
 import time
+from collections.abc import Mapping
+from typing import Any
 
 from django.core import signing
 
+from config.lib import json
 from crm.models import Form
 
 MAX_AGE_SECONDS = 24 * 60 * 60
@@ -36,3 +41,9 @@ def age(token: str, form: Form) -> float:
     if seconds > MAX_AGE_SECONDS:
         raise Unusable("This page had been open for more than a day.")
     return float(seconds)
+
+
+def sending(token: str, answers: Mapping[str, Any]) -> str:
+    """What names one sending: equal for the same answers from the same page, 64 hexadecimal digits."""
+    told = json.dumps([token, sorted(answers.items())])
+    return hashlib.sha256(told).hexdigest()

@@ -19,6 +19,7 @@ from rest_framework.views import APIView
 from config.lib import audit, json
 from config.lib.rest import DeclaredFilters, Stale
 from config.lib.rest.filtering import StrictQuery
+from config.lib.rest.names import refuse_unknown
 from crm.models import Workspace
 
 UUID_REGEX = "[0-9a-fA-F-]{32,36}"
@@ -72,12 +73,14 @@ class WorkspaceRows(StrictQuery, viewsets.GenericViewSet[Any]):
     """The rows of the request's workspace, and of no other.
 
     A subclass names `queryset`, `serializer_class`, and where it likes `filters`, `search_fields`, `sort_fields`,
-    `scopes`, and `etag_ignores` (fields that change by themselves and make no write stale).
+    `scopes`, `etag_ignores` (fields that change by themselves and make no write stale), and `refuses_unknown = False`
+    where it tells of unknown fields in its own way.
     """
 
     filter_backends: Sequence[type[DeclaredFilters]] = (DeclaredFilters,)
     lookup_value_regex = UUID_REGEX
     etag_ignores: ClassVar[tuple[str, ...]] = ()
+    refuses_unknown: ClassVar[bool] = True
 
     @property
     def workspace(self) -> Workspace:
@@ -111,6 +114,12 @@ class WorkspaceRows(StrictQuery, viewsets.GenericViewSet[Any]):
     def represent(self, row: models.Model) -> dict[str, Any]:
         """What GET answers for this row."""
         return dict(self.get_serializer(row).data)
+
+    def check(self, serializer: serializers.BaseSerializer[Any]) -> None:
+        """400 by field for what the serializer refuses, and for fields that it does not have."""
+        if self.refuses_unknown and isinstance(serializer, serializers.Serializer):
+            refuse_unknown(self.request.data, known=serializer.fields)
+        serializer.is_valid(raise_exception=True)
 
     def etag(self, representation: dict[str, Any]) -> str:
         seen = {
@@ -160,7 +169,7 @@ class WorkspaceViewSet(WorkspaceRows):
 
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         serializer = self.get_serializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
+        self.check(serializer)
         with transaction.atomic():
             row = self.perform_create(serializer)
             after = self.represent(self.get_queryset().get(pk=row.pk))
@@ -178,7 +187,7 @@ class WorkspaceViewSet(WorkspaceRows):
             before = self.represent(row)
             self.refuse_stale(before)
             serializer = self.get_serializer(row, data=request.data, partial=partial)
-            serializer.is_valid(raise_exception=True)
+            self.check(serializer)
             self.perform_update(serializer)
             after = self.represent(self.get_object())
             self.record("update", row, before=before, after=after)

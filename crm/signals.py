@@ -12,3 +12,7 @@ rows_changed = Signal()
 # Somebody answered a form, and it is not spam. Arguments: sender (FormSubmission), submission, with its form and
 # contact loaded. The receiver that records it answers with the event's id.
 form_submitted = Signal()
+
+# How much work waits in a workspace? Arguments: sender (Workspace), workspace_id, limit: counting may stop there. The
+# receiver answers with a number, read a moment ago at most.
+backlog_asked = Signal()

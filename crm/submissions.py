@@ -32,7 +32,7 @@ class FormClosed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """`event_id` is that of `form_submitted`; None for spam, of which nobody is told."""
+    """`event_id` is that of `form_submitted`; None for spam, and for what had been sent before: nobody is told."""
 
     submission: FormSubmission
     event_id: uuid.UUID | None
@@ -44,11 +44,13 @@ def submit(
     *,
     workspace: Workspace | None = None,
     is_spam: bool = False,
+    sending: str = "",
 ) -> Accepted:
     """Keeps the answers, finds or makes the contact, and tells.
 
     Without a form the workspace must be named, and any fields may be sent beside an e-mail address. Spam is kept and
-    marked, without contact and event. Raises Refused and FormClosed.
+    marked, without contact and event. `sending` names a sending of the form's page: what comes twice under one name is
+    answered with the first. Raises Refused and FormClosed.
     """
     if form and not form.is_open:
         raise FormClosed
@@ -66,8 +68,22 @@ def submit(
     if is_spam:
         submission.save()
         return Accepted(submission, event_id=None)
-    with transaction.atomic():
-        return Accepted(submission, event_id=_take(submission))
+    submission.sending = sending
+    try:
+        with transaction.atomic():
+            return Accepted(submission, event_id=_take(submission))
+    except IntegrityError:
+        if first := _sent_before(submission):
+            return Accepted(first, event_id=None)
+        raise
+
+
+def _sent_before(submission: FormSubmission) -> FormSubmission | None:
+    """Uses index submission_sent_once."""
+    if not submission.sending:
+        return None
+    rows = FormSubmission.objects.filter(form=submission.form, sending=submission.sending)
+    return rows.first()
 
 
 def _take(submission: FormSubmission) -> uuid.UUID | None:

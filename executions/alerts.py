@@ -1,18 +1,95 @@
-"""Raising alerts: one row per cause, shown in the dashboard and the admin."""
+"""Alerts: raised once per cause, told to everybody who looks, and put away by a person or when their cause is over."""
 
 from __future__ import annotations
 
+import datetime as dt
 import uuid
+from collections.abc import Iterable
 from typing import Any
 
-from executions.models import Alert, AlertKind
+from django.db import transaction
+
+from executions import live, notices
+from executions.models import Alert, AlertKind, Execution
+from executions.models.alert import AlertQuerySet
 
 
 def raise_alert(
-    workspace_id: uuid.UUID, kind: AlertKind, message: str, *, dedupe_key: str, **about: Any
-) -> None:
-    """Writes the alert unless its cause has one already. `about`: agent, trigger, execution_id."""
+    workspace_id: uuid.UUID,
+    kind: AlertKind,
+    message: str,
+    *,
+    dedupe_key: str,
+    cause: str = "",
+    **about: Any,
+) -> bool:
+    """Writes the alert unless one of this key is open; whether it did. `about`: agent, trigger, execution_id.
+
+    `cause`: what people are written to about at most once an hour; by default the kind and whom it is about.
+    """
+    who = about.get("trigger") or about.get("agent")
     alert = Alert(
-        workspace_id=workspace_id, kind=kind, message=message, dedupe_key=dedupe_key[:200], **about
+        workspace_id=workspace_id,
+        kind=kind,
+        message=message,
+        dedupe_key=dedupe_key[:200],
+        cause=(cause or f"{kind}:{who.pk if who else ''}")[:200],
+        **about,
     )
-    Alert.objects.bulk_create([alert], ignore_conflicts=True)
+    with transaction.atomic():
+        Alert.objects.bulk_create([alert], ignore_conflicts=True)
+        is_new = Alert.objects.filter(pk=alert.pk).exists()
+        if is_new:
+            live.push(workspace_id, notices.alert_raised(alert))
+    return is_new
+
+
+def open_ones(kind: AlertKind) -> dict[tuple[uuid.UUID, str], uuid.UUID]:
+    """The open alerts of a kind: (workspace, dedupe_key) -> id. Uses index alert_open."""
+    rows = Alert.objects.filter(kind=kind, resolved_at=None).order_by()
+    return {
+        (workspace_id, key): pk
+        for workspace_id, key, pk in rows.values_list("workspace_id", "dedupe_key", "pk")
+    }
+
+
+def close(ids: Iterable[uuid.UUID], *, now: dt.datetime) -> int:
+    """Alerts whose cause is over by itself."""
+    return resolve(Alert.objects.filter(pk__in=list(ids)), user_id=None, now=now)
+
+
+def see(alerts: AlertQuerySet, *, user_id: int | None, now: dt.datetime) -> int:
+    """Somebody has looked at them; answers how many nobody had seen before."""
+    return _told(alerts.filter(seen_at=None), "see", user_id=user_id, now=now)
+
+
+def resolve(alerts: AlertQuerySet, *, user_id: int | None, now: dt.datetime) -> int:
+    """They need nothing more; answers how many were open. The same cause may raise a new one from now on."""
+    return _told(alerts.filter(resolved_at=None), "resolve", user_id=user_id, now=now)
+
+
+def _told(alerts: AlertQuerySet, verb: str, *, user_id: int | None, now: dt.datetime) -> int:
+    with transaction.atomic():
+        workspaces = set(alerts.order_by().values_list("workspace_id", flat=True))
+        changed: int = getattr(alerts.order_by(), verb)(user_id=user_id, now=now)
+        for workspace_id in workspaces:
+            live.push(workspace_id, notices.alerts_changed())
+    return changed
+
+
+def raise_interrupted(execution: Execution) -> None:
+    """A run waits for a person; the decision resolves the alert."""
+    raise_alert(
+        execution.workspace_id,
+        AlertKind.INTERRUPTED,
+        f"A run of {execution.agent_name} was interrupted and needs a decision.",
+        agent_id=execution.agent_id,
+        execution_id=execution.pk,
+        dedupe_key=f"interrupted:{execution.pk}",
+        cause=f"{AlertKind.INTERRUPTED}:{execution.agent_id}",
+    )
+
+
+def settle(kind: AlertKind, *, now: dt.datetime, **about: Any) -> int:
+    """What was alerted is over, because a person has dealt with it. `about`: agent_id, trigger_id or execution_id."""
+    return resolve(Alert.objects.filter(kind=kind, **about), user_id=None, now=now)

@@ -15,6 +15,7 @@ from crm.models.workspace import display_name
 from executions.models import AuditEntry
 
 Values = dict[str, Any] | None
+MOST = 200  # of one row's history on a page
 
 
 @receiver(audit.managed, dispatch_uid="executions.audit")
@@ -42,6 +43,18 @@ def managed(
         remote_addr=throttle.address(request) if request else None,
         request_id=getattr(request, "request_id", ""),
     )
+
+
+@receiver(audit.asked, dispatch_uid="executions.audit.asked")
+def asked(*, target: models.Model, **_: Any) -> list[AuditEntry]:
+    """The newest rows about the target. Uses index audit_target."""
+    workspace_id = _workspace_id(None, target)
+    about = AuditEntry.objects.filter(
+        target_type=target._meta.model_name or "",
+        target_id=str(target.pk),
+        workspace_id=workspace_id,
+    )
+    return list(about.order_by("-id")[:MOST])
 
 
 def _user(request: HttpRequest | None) -> Any:

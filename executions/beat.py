@@ -1,12 +1,44 @@
-"""All that we know of django-celery-beat: the entries that must exist, written after each migrate."""
+"""All that we know of django-celery-beat: the entries that must exist, written after each migrate, and a scheduler that
+goes on when the machine's clock jumps.
+"""
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
+from django_celery_beat.schedulers import DatabaseScheduler, ModelEntry
 
-TICK_EXPIRES_SECONDS = 2
+from config.lib import wake
+
+STRANGE_SECONDS = 10.0  # `tick` is due each second: a first run that is further away than this means a clock set back
+
+
+class SteadyEntry(ModelEntry):  # type: ignore[misc]  # the package has no types
+    """An entry that last ran in the future, before the clock was set back, ran just now."""
+
+    last_run_at: dt.datetime
+
+    def is_due(self) -> Any:
+        self.last_run_at = min(self.last_run_at, self._default_now())
+        return super().is_due()
+
+
+class SteadyScheduler(DatabaseScheduler):  # type: ignore[misc]
+    """The original keeps the times of its next runs and waits for them, however far a clock that was set back is from
+    them: after a jump of two hours it would not tick for two hours.
+    """
+
+    Entry = SteadyEntry
+    _heap: list[Any] | None
+
+    def tick(self, *args: Any, **kwargs: Any) -> float:
+        first = self._heap[0] if self._heap else None
+        if first is not None and first.time > self._when(first.entry, STRANGE_SECONDS):
+            self._heap = None  # made anew by asking each entry when it is due
+        delay: float = super().tick(*args, **kwargs)
+        return delay
 
 
 def ensure_entries(**_: Any) -> None:
@@ -14,12 +46,19 @@ def ensure_entries(**_: Any) -> None:
     second, _created = IntervalSchedule.objects.get_or_create(
         every=1, period=IntervalSchedule.SECONDS
     )
-    hour, _created = IntervalSchedule.objects.get_or_create(every=1, period=IntervalSchedule.HOURS)
-    _entry("tick", task="executions.tick", interval=second, expire_seconds=TICK_EXPIRES_SECONDS)
-    _entry("prune", task="executions.prune", interval=hour, expire_seconds=600)
+    while_later, _created = IntervalSchedule.objects.get_or_create(
+        every=10, period=IntervalSchedule.MINUTES
+    )
+    moment, _created = IntervalSchedule.objects.get_or_create(
+        every=10, period=IntervalSchedule.SECONDS
+    )
+    _entry("tick", task="executions.tick", interval=second)
+    _entry("prune", task="executions.prune", interval=while_later)
+    _entry("mail alerts", task="executions.mail_alerts", interval=moment)
 
 
 def _entry(name: str, **fields: Any) -> None:
     PeriodicTask.objects.update_or_create(
-        name=f"triggerfish: {name}", defaults={**fields, "queue": "dispatch"}
+        name=f"triggerfish: {name}",
+        defaults={**fields, "queue": "dispatch", "expire_seconds": wake.EXPIRES_SECONDS},
     )

@@ -21,7 +21,7 @@ from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
 
 from config.lib import json
-from executions import live, seats
+from executions import live, numbering, seats
 
 log = logging.getLogger(__name__)
 
@@ -128,7 +128,7 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def tell_seq(self, seat: seats.Seat) -> None:
         """`seq` is null while Redis is away: the page knows that it may miss something."""
-        seq = await live.latest_seq(seat.workspace_id)
+        seq = await numbering.latest(seat.workspace_id)
         await self.send(text_data=json.dumps({"type": "heartbeat", "seq": seq}).decode())
 
 

@@ -32,11 +32,16 @@ def count(kept: Sequence[Outcome], *, now: dt.datetime) -> None:
     failures = {
         trigger_id: count
         for trigger_id, count in counted
-        if count and any(o.status in BAD for o in by_trigger[trigger_id])
+        if count and any(is_failure(o) for o in by_trigger[trigger_id])
     }
     if failures:
-        errors = {pk: o.error_message for pk in failures for o in by_trigger[pk] if o.status in BAD}
+        errors = {pk: o.error_message for pk in failures for o in by_trigger[pk] if is_failure(o)}
         _stop_failing(failures, errors)
+
+
+def is_failure(outcome: Outcome) -> bool:
+    """Whether it speaks against its trigger: what a test came to never does, nor what was a host's fault."""
+    return outcome.status in BAD and not outcome.execution.is_test and not outcome.is_excused
 
 
 def _stop_failing(failures: dict[uuid.UUID, int], errors: dict[uuid.UUID, str]) -> None:
@@ -76,7 +81,7 @@ def _figures(trigger_id: uuid.UUID, outcomes: Sequence[Outcome]) -> dict[str, An
             continue
         if outcome.status in GOOD:
             streak, recovered = 0, True
-        elif outcome.status in BAD:
+        elif is_failure(outcome):
             streak += 1
     return {
         "trigger_id": trigger_id,

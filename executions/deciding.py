@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from config.lib import json
-from executions.gates import Candidate, Refusal, dispatch_gates
+from executions.gates import Candidate, Refusal, Runs, dispatch_gates
 from executions.models import AgentGate, Execution, Status, TriggerGate
 from triggers import mapping, sources
 from triggers.models import Event, Trigger
@@ -46,8 +46,12 @@ def decide(
     is_test: bool = False,
     replay_no: int = 0,
     replay_of: uuid.UUID | None = None,
+    runs: Runs | None = None,
 ) -> Decision:
-    candidate = Candidate(event, trigger, gate, agent_gate, now, is_test, bool(replay_no))
+    """`runs`: what the loop guard counts; it gets what is accepted here."""
+    candidate = Candidate(
+        event, trigger, gate, agent_gate, now, is_test, bool(replay_no), runs=runs
+    )
     refusal = refusal_of(candidate)
     execution = Execution(
         workspace_id=event.workspace_id,
@@ -70,7 +74,12 @@ def decide(
     )
     if refusal is None:
         execution.inputs = inputs_of(candidate)
-        gate.last_accepted_at = max(gate.last_accepted_at or candidate.asks_at, candidate.asks_at)
+        if not is_test:  # trying a trigger out does not use its cooldown up
+            gate.last_accepted_at = max(
+                gate.last_accepted_at or candidate.asks_at, candidate.asks_at
+            )
+        if runs:
+            runs.add(event, trigger)
     else:
         execution.status, execution.reason = Status.SKIPPED, refusal.reason
         execution.error_message = refusal.note
@@ -95,7 +104,7 @@ _COLUMNS = (
 
 
 def as_row(execution: Execution) -> dict[str, Any]:
-    """What `sql/insert_executions.sql` stores of a decided execution; the other columns have their first value."""
+    """What `sql/record_decisions.sql` stores of a decided execution; the other columns have their first value."""
     return {name: getattr(execution, name) for name in _COLUMNS}
 
 

@@ -12,8 +12,8 @@ from django.db.models import Count, Q
 from agents.models import AgentStatus
 from config.lib import clock
 from executions.models import Status, TriggerGate
-from triggers import sources
-from triggers.models import Trigger, TriggerStatus
+from triggers import cron, sources
+from triggers.models import Schedule, Trigger, TriggerStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,7 @@ def diagnose(trigger: Trigger) -> dict[str, Any]:
     gate = getattr(trigger, "gate", None) or TriggerGate(trigger=trigger)
     until = _cooldown_until(trigger, gate, now)
     checks = _checks(trigger, until)
+    schedule = getattr(trigger, "schedule", None)
     return {
         "trigger_id": trigger.pk,
         "enabled": trigger.enabled,
@@ -41,7 +42,8 @@ def diagnose(trigger: Trigger) -> dict[str, Any]:
         "in_cooldown": until is not None,
         "cooldown_until": until,
         "last_execution": gate.last_execution_at,
-        "next_run_time": None,
+        "next_run_time": schedule.next_fire_at if schedule else None,
+        "schedule": _schedule_state(schedule) if schedule else None,
         "agent_status": trigger.agent.status,
         **_pending(trigger),
         "total_executions": gate.total_executions,
@@ -57,6 +59,22 @@ def _cooldown_until(trigger: Trigger, gate: TriggerGate, now: dt.datetime) -> dt
         return None
     until = gate.last_accepted_at + dt.timedelta(seconds=trigger.cooldown_seconds)
     return until if until > now else None
+
+
+def _schedule_state(schedule: Schedule) -> dict[str, Any]:
+    return {
+        "status": "running" if schedule.next_fire_at else "not_running",
+        "description": cron.explain(cron.read(schedule.cron_expression, schedule.timezone)),
+        "cron_expression": schedule.cron_expression,
+        "timezone": schedule.timezone,
+        "next_fire_at": schedule.next_fire_at,
+        "last_fired_at": schedule.last_fired_at,
+        "last_scheduled_for": schedule.last_slot_at,
+        "lateness_ms": schedule.lateness_ms,
+        "missed": schedule.missed,
+        "missed_before_last": schedule.missed_before_last,
+        "missed_total": schedule.missed_total,
+    }
 
 
 def _checks(trigger: Trigger, cooldown_until: dt.datetime | None) -> list[Check]:

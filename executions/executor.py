@@ -21,11 +21,12 @@ from contextlib import suppress
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
 
+from config.lib.threads import in_thread
 from executions import loading, queue
 from executions.finish import finish, finish_each
+from executions.models import Status
 from executions.outcome import Outcome
 from executions.performing import perform
-from executions.threads import in_thread
 
 log = logging.getLogger(__name__)
 
@@ -175,6 +176,15 @@ class Driver:
                 work,
                 was_cancelled=lambda: pk in self._cancelled,
                 is_stopping=lambda: self._gives_back,
+            )
+        except Exception as error:
+            # Else nobody would end it: its lease would beat on, and it would be taken up again and again.
+            log.exception("a run could not be ended", extra={"execution": str(pk)})
+            outcome = Outcome(
+                work.execution,
+                Status.FAILED,
+                error_message=f"What it came to could not be read ({type(error).__name__}).",
+                error={"type": type(error).__name__},
             )
         finally:
             self._runs.pop(pk, None)

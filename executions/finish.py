@@ -17,21 +17,28 @@ from typing import Any
 from django.db import InterfaceError, OperationalError, transaction
 
 from config.lib import clock, json, wake
-from executions import counting, live, notices, statements
-from executions.models import Status, Step
+from executions import alerts, counting, evidence, live, logbook, notices, statements
+from executions.models import Status
 from executions.outcome import Outcome
 
 log = logging.getLogger(__name__)
 
-_STEP_FIELDS = [
+_STEP_COLUMNS = (
+    "id",
+    "execution_id",
+    "number",
+    "kind",
+    "effect",
+    "idempotency_key",
     "state",
     "request",
     "response",
+    "sealed",
     "error_message",
     "attempt",
     "started_at",
     "finished_at",
-]
+)
 
 
 def finish(outcomes: Sequence[Outcome], *, lease: uuid.UUID) -> int:
@@ -39,6 +46,7 @@ def finish(outcomes: Sequence[Outcome], *, lease: uuid.UUID) -> int:
     now = clock.reckoned()
     with transaction.atomic():
         _free_places(outcomes)
+        _keep_evidence(outcomes)
         ended = json.dumps([_row(outcome) for outcome in outcomes]).decode()
         rows = statements.run("finish_executions", {"ended": ended, "lease": lease, "now": now})
         stored = {row[0]: Status(row[1]) for row in rows}
@@ -85,9 +93,19 @@ def _row(outcome: Outcome) -> dict[str, Any]:
         "error": json.sanitise(outcome.error),
         "run_at": outcome.run_at,
         "resumes": outcome.resumes,
+        "held_for": outcome.held_for,
         "usage": outcome.usage,
         "is_final": outcome.is_final,
+        "at_failure": outcome.at_failure,
     }
+
+
+def _keep_evidence(outcomes: Sequence[Outcome]) -> None:
+    """What a failed run was made of is written down with its end: later it may have been changed."""
+    failed = [outcome for outcome in outcomes if outcome.status in counting.BAD]
+    kept = evidence.gather([outcome.execution for outcome in failed])
+    for outcome, found in zip(failed, kept, strict=True):
+        outcome.at_failure = found
 
 
 def _free_places(outcomes: Sequence[Outcome]) -> None:
@@ -104,12 +122,8 @@ def _free_places(outcomes: Sequence[Outcome]) -> None:
 def _write_steps(kept: Sequence[Outcome]) -> None:
     steps = [step for outcome in kept for step in outcome.steps]
     if steps:
-        Step.objects.bulk_create(
-            steps,
-            update_conflicts=True,
-            unique_fields=["execution", "number"],
-            update_fields=_STEP_FIELDS,
-        )
+        rows = [{name: getattr(step, name) for name in _STEP_COLUMNS} for step in steps]
+        statements.run("upsert_steps", {"steps": json.dumps(rows).decode()})
 
 
 def _tell(kept: Sequence[Outcome], now: dt.datetime) -> None:
@@ -120,5 +134,8 @@ def _tell(kept: Sequence[Outcome], now: dt.datetime) -> None:
         execution.finished_at = now if outcome.is_final else None
         change: notices.Change = "finished" if outcome.is_final else "queued"
         by_workspace[execution.workspace_id].append(notices.execution_changed(change, execution))
+        if outcome.status == Status.INTERRUPTED:
+            alerts.raise_interrupted(execution)
     for workspace_id, news in by_workspace.items():
         live.push_many(workspace_id, news)
+    logbook.ended(kept)

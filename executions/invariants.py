@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+from django.conf import settings
 from django.db import connection
 
 from agents.models import Agent
@@ -32,14 +33,18 @@ _QUERIES = {
         LEFT JOIN triggers_event AS event
             ON event.workspace_id = contact.workspace_id AND event.subject = 'contact:' || contact.id
             AND event.type = 'contact_created'
-        WHERE contact.source <> 'demo'  -- those were there before anything happened
-        GROUP BY contact.id HAVING count(event.id) <> 1""",
+        JOIN crm_workspace AS workspace ON workspace.id = contact.workspace_id
+        WHERE contact.source <> 'demo'  -- those were there before anything happened; old events may be pruned
+        GROUP BY contact.id, workspace.id
+        HAVING count(event.id) > 1 OR count(event.id) = 0 AND contact.created_at > now() - make_interval(
+            days => COALESCE((workspace.retention ->> 'executions')::int, %(retention_days)s))""",
     "I3 a dispatched event has one execution per trigger that listened": """
         SELECT event.id::text || ' made ' || event.executions_count || ', has ' || count(execution.id)
+            || ' and had ' || event.executions_pruned
         FROM triggers_event AS event
         LEFT JOIN executions_execution AS execution ON execution.event_id = event.id AND execution.replay_no = 0
         WHERE event.state = 'matched'
-        GROUP BY event.id HAVING count(execution.id) <> event.executions_count""",
+        GROUP BY event.id HAVING count(execution.id) + event.executions_pruned <> event.executions_count""",
     "I4 a completed execution ended once, and nobody holds it": """
         SELECT id::text FROM executions_execution
         WHERE status = 'completed' AND (finished_at IS NULL OR lease IS NOT NULL)""",
@@ -79,7 +84,7 @@ def broken(*, accepted: Iterable[uuid.UUID] = ()) -> Iterator[Broken]:
 
 def _rows(sql: str) -> list[str]:
     with connection.cursor() as cursor:
-        cursor.execute(sql)
+        cursor.execute(sql, {"retention_days": settings.RETENTION_DAYS})
         return [row[0] for row in cursor.fetchall()]
 
 

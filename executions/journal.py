@@ -18,12 +18,12 @@ from typing import Any
 
 from django.db import IntegrityError, InterfaceError, OperationalError, transaction
 
-from agents.actions import Action, ActionFailed, Effect, Scene, Wait
+from agents.actions import Action, ActionFailed, Effect, InDoubt, Scene, Wait
 from agents.runner import Recorded
 from config.lib import clock, json
-from config.lib.secrets import redact
+from config.lib.secrets import decrypt, encrypt, redact, redact_text
+from config.lib.threads import in_stoppable_thread, in_thread
 from executions.models import Execution, Step, StepState
-from executions.threads import in_thread
 
 
 class LeaseLost(Exception):
@@ -32,16 +32,23 @@ class LeaseLost(Exception):
 
 class RunJournal:
     """Implements `agents.runner.Journal` for one claimed execution. `unsaved` are steps that the
-    finish has to write.
+    finish has to write. `known` are secrets of the agent, which are written down nowhere.
     """
 
     def __init__(
-        self, execution: Execution, *, lease: uuid.UUID, steps: list[Step], continues: set[int]
+        self,
+        execution: Execution,
+        *,
+        lease: uuid.UUID,
+        steps: list[Step],
+        continues: set[int],
+        known: tuple[str, ...] = (),
     ) -> None:
         self.execution = execution
         self.lease = lease
         self.unsaved: list[Step] = []
         self._steps = {step.number: step for step in steps}
+        self.known = known
         self._continues = continues  # numbers of the steps whose failure does not end the run
 
     def doubt(self) -> bool:
@@ -70,7 +77,7 @@ class RunJournal:
         if step is None:
             return None
         if step.state == StepState.DONE:
-            return Recorded(step.response)
+            return Recorded(_whole(step))
         if step.state == StepState.FAILED and number in self._continues:
             return Recorded(None, error=step.error_message)
         return None
@@ -114,12 +121,15 @@ class RunJournal:
                 self._store(step)
                 output = self._end(step, StepState.DONE, output=action.perform(scene, params))
                 Step.objects.filter(pk=step.pk).update(
-                    state=step.state, response=step.response, finished_at=step.finished_at
+                    state=step.state,
+                    response=step.response,
+                    sealed=step.sealed,
+                    finished_at=step.finished_at,
                 )
                 return output
 
         try:
-            return await in_thread(write)
+            return await in_stoppable_thread(write)
         except ActionFailed as error:
             self._end(step, StepState.FAILED, error=str(error))
             self.unsaved.append(step)
@@ -132,7 +142,8 @@ class RunJournal:
         try:
             output = self._end(step, StepState.DONE, output=await _call(action, scene, params))
         except ActionFailed as error:
-            self._end(step, StepState.FAILED, error=str(error))
+            doubtful = isinstance(error, InDoubt) and step.number not in self._continues
+            self._end(step, StepState.UNKNOWN if doubtful else StepState.FAILED, error=str(error))
             raise
         finally:
             if step.state != StepState.STARTED:
@@ -158,7 +169,7 @@ class RunJournal:
             effect=effect,
             idempotency_key=key,
             state=StepState.STARTED,
-            request=redact(json.sanitise(params)),
+            request=redact(json.sanitise(params), known=self.known),
             attempt=max(1, self.execution.attempt),
             started_at=earlier.started_at
             if earlier and earlier.state == StepState.STARTED
@@ -170,11 +181,13 @@ class RunJournal:
         self._steps[number] = step
         return step
 
-    @staticmethod
-    def _end(step: Step, state: StepState, *, output: Any = None, error: str = "") -> Any:
+    def _end(self, step: Step, state: StepState, *, output: Any = None, error: str = "") -> Any:
+        """What people may read is written down; where that is not all, the whole of it too, encrypted."""
         step.state, step.finished_at = state, clock.reckoned()
-        step.error_message = json.sanitise(error[:5000])
-        step.response = redact(json.sanitise(output))
+        step.error_message = redact_text(json.sanitise(error[:5000]), known=self.known)
+        whole = json.sanitise(output)
+        step.response = redact(whole, known=self.known)
+        step.sealed = "" if step.response == whole else encrypt(json.dumps(whole).decode())
         return output
 
     def _store(self, step: Step) -> None:
@@ -198,9 +211,15 @@ class RunJournal:
         mine.update(
             state=step.state,
             response=step.response,
+            sealed=step.sealed,
             error_message=step.error_message,
             finished_at=step.finished_at,
         )
+
+
+def _whole(step: Step) -> Any:
+    """The output as the action gave it, also where people read only a part of it."""
+    return json.loads(decrypt(step.sealed).encode()) if step.sealed else step.response
 
 
 async def _call(action: Action, scene: Scene, params: dict[str, Any]) -> Any:

@@ -8,12 +8,14 @@ from django.db import transaction
 
 from agents.models import Agent, AgentStatus
 from config.lib import clock, wake
-from executions import deciding, dispatcher, live, notices
+from executions import alerts, deciding, dispatcher, live, notices
 from executions.gates import Candidate
-from executions.models import AgentGate, Execution, TriggerGate
-from triggers import events, sources
+from executions.models import AgentGate, AlertKind, Execution, Reason, TriggerGate
+from triggers import events, schedules, sources
 from triggers.models import Event, Trigger, TriggerStatus
 from triggers.sources import manual
+
+_CANCEL_TRIES = 3
 
 
 class CannotStart(Exception):
@@ -103,15 +105,25 @@ def dry_run(trigger: Trigger, *, payload: dict[str, Any] | None) -> dict[str, An
 
 def cancel(execution: Execution) -> bool:
     """Cancels a run, or asks its worker to; false where it has ended already. Holds also while every worker is down."""
-    if Execution.objects.cancel(execution.pk, now=clock.now()):
-        execution.refresh_from_db()
-        live.push(execution.workspace_id, notices.execution_changed("finished", execution))
-        return True
-    return Execution.objects.request_cancel(execution.pk)
+    now = clock.now()
+    rows = Execution.objects
+    # It may begin between the two, or go back to the queue: then the other one of them finds it.
+    for _ in range(_CANCEL_TRIES):
+        if rows.cancel(execution.pk, now=now):
+            alerts.settle(AlertKind.INTERRUPTED, execution_id=execution.pk, now=now)
+            execution.refresh_from_db()
+            live.push(execution.workspace_id, notices.execution_changed("finished", execution))
+            return True
+        if rows.request_cancel(execution.pk):
+            return True
+    return False
 
 
 def activate(agent: Agent) -> None:
-    """Makes the agent live; what paused it is forgotten. Raises CannotStart for an agent without anything to do."""
+    """Makes the agent live; what paused it is forgotten. Raises CannotStart for an agent without anything to do.
+
+    Where its day was full, the day is counted from now on: a person has decided that it may go on.
+    """
     if not agent.steps:
         raise CannotStart("Give the agent at least one step before you activate it.")
     _change_status(agent, AgentStatus.LIVE)
@@ -129,7 +141,11 @@ def archive(agent: Agent) -> None:
 def _change_status(agent: Agent, status: AgentStatus) -> None:
     with transaction.atomic():
         now = clock.now()
-        AgentGate.objects.filter(pk=agent.pk).update(pause_reason="", next_eligible_at=now)
+        gate = AgentGate.objects.filter(pk=agent.pk)
+        if status == AgentStatus.LIVE:
+            gate.filter(pause_reason=Reason.DAILY_LIMIT).update(day_began_at=now)
+            alerts.settle(AlertKind.DAILY_LIMIT, agent_id=agent.pk, now=now)
+        gate.update(pause_reason="", next_eligible_at=now)
         Agent.objects.change_status(agent.pk, to=status, now=now)
         agent.status = status
         live.push(agent.workspace_id, notices.agent_changed(agent))
@@ -137,17 +153,35 @@ def _change_status(agent: Agent, status: AgentStatus) -> None:
 
 
 def resume(trigger: Trigger) -> None:
-    """Switches the trigger on again; an error and its count of failures are forgotten."""
+    """Switches the trigger on again; an error and its count of failures are forgotten. A schedule goes on from now."""
+    was_off = not trigger.enabled
     with transaction.atomic():
+        # The gate first, as those do who count failures and put the trigger into error.
+        TriggerGate.objects.filter(pk=trigger.pk).update(consecutive_failures=0)
         Trigger.objects.filter(pk=trigger.pk).update(
             status=TriggerStatus.ACTIVE, last_error="", updated_at=clock.now()
         )
-        TriggerGate.objects.filter(pk=trigger.pk).update(consecutive_failures=0)
-    trigger.status, trigger.last_error = TriggerStatus.ACTIVE, ""
+        alerts.settle(AlertKind.TRIGGER_ERROR, trigger_id=trigger.pk, now=clock.now())
+        trigger.status, trigger.last_error = TriggerStatus.ACTIVE, ""
+        schedules.follow(trigger, afresh=was_off)
 
 
 def disable(trigger: Trigger) -> None:
-    Trigger.objects.filter(pk=trigger.pk).update(
-        status=TriggerStatus.PAUSED, updated_at=clock.now()
-    )
-    trigger.status = TriggerStatus.PAUSED
+    with transaction.atomic():
+        Trigger.objects.filter(pk=trigger.pk).update(
+            status=TriggerStatus.PAUSED, updated_at=clock.now()
+        )
+        trigger.status = TriggerStatus.PAUSED
+        schedules.follow(trigger)
+
+
+def hand_over(trigger: Trigger, before: Agent) -> int:
+    """The trigger has got another agent: what it had started for the one before and has not ended stays with that one,
+    at its manual trigger. Answers how many runs.
+    """
+    with transaction.atomic():
+        AgentGate.objects.look_again([before.pk], now=clock.now())
+        mine = Execution.objects.unfinished().filter(trigger=trigger, agent=before)
+        moved = mine.update(trigger=manual.ensure(before))
+        wake.workers()
+    return moved

@@ -1,7 +1,7 @@
 """Live news: the only door to Channels. Row 10 of the path of an event.
 
 `push` hands a notice to a thread of this process and returns; the thread gathers for 50 ms, takes the next numbers of
-each workspace from Redis (`seq`) and sends one group message per workspace. Nothing here raises into the caller or
+each workspace (`numbering`) and sends one group message per workspace. Nothing here raises into the caller or
 makes it wait, and nothing here is the truth: a page that misses a number reads the database again. So what cannot be
 sent is counted and owed: as soon as Redis answers, the workspace gets an `overflow`, which moves its number and makes
 every page look.
@@ -17,18 +17,16 @@ import os
 import threading
 import time
 import uuid
-import weakref
 from collections import deque
 from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
-import redis
 from channels.layers import get_channel_layer
-from django.conf import settings
 from django.db import transaction
 
 from config.lib import json
+from executions import numbering
 from executions.notices import (
     Notice,
     agent_changed,
@@ -52,7 +50,6 @@ __all__ = [
     "execution_changed",
     "figures",
     "group",
-    "latest_seq",
     "push",
     "push_many",
     "rate_limited",
@@ -69,7 +66,6 @@ SEND_SECONDS = 1.0  # what one flush may take
 MAX_WAITING = 20_000  # notices of this process that are not sent yet; the oldest give way
 MAX_PER_FLUSH = 200  # notices of one workspace; what comes on top is one `overflow`
 COALESCE_ABOVE = 50  # from here on, only the last notice about each execution is sent
-PULSE_SECONDS = 1.0
 
 _Waiting = tuple[uuid.UUID, float, Notice]
 
@@ -120,15 +116,6 @@ def figures() -> dict[str, int]:
 def group(workspace_id: uuid.UUID) -> str:
     """The name of the group that every socket of a workspace is in."""
     return f"workspace.{workspace_id.hex}"
-
-
-async def latest_seq(workspace_id: uuid.UUID) -> int | None:
-    """The number of the workspace's newest notice, read once per second in this process; None while Redis is away."""
-    loop = asyncio.get_running_loop()
-    pulse = _pulses.get(loop)
-    if pulse is None:
-        pulse = _pulses[loop] = _Pulse()
-    return await pulse.seq(workspace_id)
 
 
 def _enqueue(items: list[_Waiting]) -> None:
@@ -250,14 +237,13 @@ def _thin(notices: list[tuple[float, Notice]]) -> list[tuple[float, Notice]]:
 
 async def _send(bundles: _Bundles) -> None:
     """Numbers first, then one message per workspace: a number without its message is a gap, and pages look at gaps."""
-    pipeline = _redis().pipeline(transaction=False)
-    for workspace_id, notices in bundles.items():
-        pipeline.incrby(_seq_key(workspace_id), len(notices))
-    lasts = pipeline.execute()
+    lasts = numbering.take(
+        {workspace_id: len(notices) for workspace_id, notices in bundles.items()}
+    )
     layer = get_channel_layer()
     async with asyncio.timeout(SEND_SECONDS):
-        for (workspace_id, notices), last in zip(bundles.items(), lasts, strict=True):
-            first = last - len(notices) + 1
+        for workspace_id, notices in bundles.items():
+            first = lasts[workspace_id] - len(notices) + 1
             texts = [
                 (str(notice.get("agent_id") or ""), _text(notice, seq=seq, at=at))
                 for seq, (at, notice) in enumerate(notices, start=first)
@@ -270,45 +256,6 @@ def _text(notice: Notice, *, seq: int, at: float) -> str:
     return json.dumps({**notice, "seq": seq, "at": dt.datetime.fromtimestamp(at, dt.UTC)}).decode()
 
 
-class _Pulse:
-    """The newest numbers as one event loop knows them."""
-
-    def __init__(self) -> None:
-        self.read_at: dict[uuid.UUID, float] = {}
-        self.reading: dict[uuid.UUID, asyncio.Task[int | None]] = {}
-
-    async def seq(self, workspace_id: uuid.UUID) -> int | None:
-        now = time.monotonic()
-        if now - self.read_at.get(workspace_id, -PULSE_SECONDS) >= PULSE_SECONDS:
-            self.read_at[workspace_id] = now
-            self.reading[workspace_id] = asyncio.create_task(self._read(workspace_id))
-        return await asyncio.shield(self.reading[workspace_id])
-
-    async def _read(self, workspace_id: uuid.UUID) -> int | None:
-        try:
-            return int(await asyncio.to_thread(_redis().get, _seq_key(workspace_id)) or 0)
-        except (redis.RedisError, OSError):
-            return None
-
-
-def _redis() -> redis.Redis:
-    """One client per process (redis-py's pool notices a fork by itself)."""
-    global _client  # noqa: PLW0603
-    if _client is None:
-        _client = redis.Redis.from_url(
-            settings.REDIS_URL,
-            socket_timeout=SEND_SECONDS,
-            socket_connect_timeout=SEND_SECONDS,
-            retry=None,
-        )
-    return _client
-
-
-def _seq_key(workspace_id: uuid.UUID) -> str:
-    config: Any = settings.CHANNEL_LAYERS["default"]["CONFIG"]
-    return f"{config['prefix']}:seq:{workspace_id.hex}"
-
-
 def _start_anew() -> None:
     """A forked child has neither the thread nor, perhaps, a free lock."""
     global _lock, _outbox
@@ -317,6 +264,4 @@ def _start_anew() -> None:
 
 _lock = threading.Lock()
 _outbox: _Outbox | None = None
-_client: redis.Redis | None = None
-_pulses: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Pulse] = weakref.WeakKeyDictionary()
 os.register_at_fork(after_in_child=_start_anew)

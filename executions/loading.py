@@ -9,11 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from agents import sealing
+from agents.actions import Effect
 from agents.models import Agent
 from agents.runner import Plan
 from config.lib import json
 from executions.journal import RunJournal
-from executions.models import Execution, Status, Step
+from executions.models import Execution, Status, Step, StepState
 from triggers import facts
 from triggers.events import Cause
 
@@ -24,7 +26,14 @@ _UNREAD = (
     "output",
     "error",
     "usage",
+    "at_failure",
 )  # what earlier passes and gates wrote, of no use to a run
+
+
+STEPS_CHANGED = (
+    "Step {} of the agent was changed after this run had begun it, so the run cannot go on. "
+    "Replay it to run the steps of now."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +83,9 @@ def load(ids: Sequence[uuid.UUID], *, lease: uuid.UUID) -> tuple[list[Work], lis
             steps[step.execution_id].append(step)
     works = []
     for execution in executions:
+        if number := _moved_step(execution, steps[execution.pk]):
+            unfit.append(Unfit(execution, Status.CANCELLED, STEPS_CHANGED.format(number)))
+            continue
         try:
             works.append(_work(execution, steps[execution.pk], lease))
         except Exception as error:
@@ -81,6 +93,19 @@ def load(ids: Sequence[uuid.UUID], *, lease: uuid.UUID) -> tuple[list[Work], lis
             why = f"The agent cannot be run as it is. {type(error).__name__}: {error}"
             unfit.append(Unfit(execution, Status.FAILED, why))
     return works, unfit
+
+
+def _moved_step(execution: Execution, steps: Sequence[Step]) -> int | None:
+    """The number of a step that this run has done, or may have done, and that is another one in the agent by now."""
+    now = execution.agent.steps if execution.agent else []
+    for step in steps:
+        kind = now[step.number - 1].get("action", "") if step.number <= len(now) else ""
+        undone = step.state == StepState.FAILED or (
+            step.state == StepState.STARTED and step.effect == Effect.NONE
+        )
+        if not undone and kind[:50] != step.kind:
+            return step.number
+    return None
 
 
 def watch(lease: uuid.UUID, *, beat: bool) -> dict[uuid.UUID, bool]:
@@ -107,17 +132,19 @@ def _work(execution: Execution, steps: list[Step], lease: uuid.UUID) -> Work:
         correlation_id=execution.correlation_id,
         actor=f"agent:{agent.pk}",
     )
+    steps_to_do, known = sealing.opened(agent.steps, sealed=agent.sealed)
     plan = Plan(
         execution_id=execution.pk,
         workspace_id=execution.workspace_id,
         agent_id=agent.pk,
         agent_name=agent.name,
-        steps=agent.steps,
+        steps=steps_to_do,
+        secrets=known,
         variables=_variables(execution),
         is_test=execution.is_test,
         deadline_at=execution.deadline_at,
     )
-    journal = RunJournal(execution, lease=lease, steps=steps, continues=continues)
+    journal = RunJournal(execution, lease=lease, steps=steps, continues=continues, known=known)
     return Work(
         execution,
         plan,

@@ -111,6 +111,11 @@ def alert_raised(alert: Alert) -> Notice:
     }
 
 
+def alerts_changed() -> Notice:
+    """Somebody saw or resolved alerts."""
+    return {"type": "alerts:changed"}
+
+
 def agent_changed(agent: Agent) -> Notice:
     """Somebody changed an agent's status."""
     return {
@@ -124,3 +129,8 @@ def agent_changed(agent: Agent) -> Notice:
 def workspace_changed(workspace: Workspace) -> Notice:
     """ "Pause everything" was switched."""
     return {"type": "workspace:changed", "paused": workspace.paused}
+
+
+def overflow() -> Notice:
+    """More happened than is told one by one: a page reads the database again."""
+    return {"type": "overflow"}

@@ -13,13 +13,13 @@ from typing import Any
 from django.db import InterfaceError, OperationalError
 
 from agents import runner
-from agents.actions import ActionFailed, Wait
+from agents.actions import ActionFailed, HostAway, InDoubt, Wait
 from config.lib import clock, logs
-from config.lib.secrets import redact_text
+from config.lib.secrets import redact, redact_text
 from executions import live, notices
 from executions.journal import LeaseLost
 from executions.loading import Work
-from executions.models import Status
+from executions.models import Reason, Status
 from executions.outcome import Outcome
 from executions.queue import DEFAULT_TIMEOUT_SECONDS
 from triggers import events
@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 
 FIRST_WAIT_SECONDS = 1.0
 MAX_WAIT_SECONDS = 60.0
+HELD_HOURS = 24  # the longest that a run waits for a host outside
 
 
 async def perform(
@@ -51,9 +52,16 @@ async def perform(
         )
         return None
     if outcome is not None:
+        _keep_secrets(outcome, work.journal.known)
         outcome.steps = work.journal.unsaved
-        _log(outcome)
     return outcome
+
+
+def _keep_secrets(outcome: Outcome, known: tuple[str, ...]) -> None:
+    """What people will read of a run has none of its agent's secrets, and nothing that is named like one."""
+    outcome.output = redact(outcome.output, known=known)
+    outcome.error_message = redact_text(outcome.error_message, known=known)
+    outcome.error = redact(outcome.error, known=known)
 
 
 async def _pass(work: Work) -> Outcome:
@@ -68,9 +76,10 @@ async def _pass(work: Work) -> Outcome:
     except Wait as wait:
         return Outcome(execution, Status.QUEUED, run_at=wait.until, resumes=True)
     except ActionFailed as error:
-        return _failed(work, error)
+        return _stopped(work, error)
     except (OperationalError, InterfaceError) as error:
-        return _failed(work, ActionFailed(f"The database was away: {error}", retryable=True))
+        away = ActionFailed(f"The database was away: {error}", retryable=True)
+        return _failed(work, away, is_excused=True)
     except (LeaseLost, asyncio.CancelledError):
         raise
     except Exception as error:  # noqa: BLE001 - whatever an action raises, its run has an end
@@ -101,10 +110,48 @@ def _deadline(deadline_at: dt.datetime | None) -> float | None:
     return asyncio.get_running_loop().time() + (deadline_at - clock.reckoned()).total_seconds()
 
 
-def _failed(work: Work, error: ActionFailed) -> Outcome:
+def _stopped(work: Work, error: ActionFailed) -> Outcome:
+    if isinstance(error, HostAway):
+        return _held(work, error)
+    if isinstance(error, InDoubt):
+        return _in_doubt(work, error)
+    return _failed(work, error, is_excused=bool(error.host))
+
+
+def _held(work: Work, error: HostAway) -> Outcome:
+    """The run gives its place back until the host answers again; for so long at most, then it fails."""
+    execution = work.execution
+    since = execution.started_at or execution.created_at
+    if clock.reckoned() - since > dt.timedelta(hours=HELD_HOURS):
+        gave_up = ActionFailed(f"Waited {HELD_HOURS} hours. {error}", host=error.host)
+        return _failed(work, gave_up, is_excused=True)
+    return Outcome(
+        execution,
+        Status.QUEUED,
+        run_at=error.until,
+        resumes=True,
+        held_for=error.host,
+        reason=Reason.HOST_AWAY,
+        error_message=str(error),
+    )
+
+
+def _in_doubt(work: Work, error: InDoubt) -> Outcome:
+    return Outcome(
+        work.execution, Status.INTERRUPTED, error_message=str(error), error=_error(error)
+    )
+
+
+def _failed(work: Work, error: ActionFailed, *, is_excused: bool) -> Outcome:
     execution = work.execution
     if not error.retryable or execution.attempt >= work.max_attempts:
-        return Outcome(execution, Status.FAILED, error_message=str(error), error=_error(error))
+        return Outcome(
+            execution,
+            Status.FAILED,
+            error_message=str(error),
+            error=_error(error),
+            is_excused=is_excused,
+        )
     wait = retry_wait(execution.attempt, retry_after=error.retry_after)
     return Outcome(
         execution,
@@ -147,22 +194,3 @@ def _error(error: BaseException) -> dict[str, Any]:
 
 def _words(error: BaseException) -> str:
     return f"Unexpected {type(error).__name__}: {redact_text(str(error))}"
-
-
-def _log(outcome: Outcome) -> None:
-    execution = outcome.execution
-    level = (
-        logging.WARNING
-        if outcome.status in {Status.FAILED, Status.TIMED_OUT, Status.INTERRUPTED}
-        else logging.INFO
-    )
-    log.log(
-        level,
-        "run ended",
-        extra={
-            "execution": str(execution.pk),
-            "agent": execution.agent_name,
-            "status": outcome.status.value,
-            "attempt": execution.attempt,
-        },
-    )

@@ -16,20 +16,22 @@ from django.db import transaction
 from django.db.models import DateTimeField, Exists, F, Func, OuterRef
 from django.db.models.functions import Now
 
-from agents.models import Agent, AgentStatus
+from agents.models import Agent
 from config.lib import clock
-from executions import alerts, live, notices, statements
+from executions import alerts, live, logbook, notices, skipping, statements
 from executions.fairness import Block, Rooms, Share, share_out
-from executions.gates import Asked, Ready, agent_status, claim_gates, max_age
-from executions.models import AgentGate, AgentStart, AlertKind, Execution, Reason
+from executions.gates import Asked, Ready, agent_status, claim_gates, max_age, minute_window
+from executions.models import AgentGate, AlertKind, Execution, Reason
 from triggers.models import Trigger, TriggerStatus
 
 ON_FINISH = dt.datetime(
     9999, 12, 31, tzinfo=dt.UTC
 )  # next_eligible_at: when a run of the agent has finished
 DEFAULT_TIMEOUT_SECONDS = 3600  # of an agent without a limit of its own
+HELD_UP = dt.timedelta(seconds=5)  # a claim waits for no lock: it is never held up as long as this
 LOOK_AT_LEAST = dt.timedelta(minutes=1)  # limits may be raised meanwhile
 _ASKED = ("status", "is_builtin", "max_concurrent", "max_executions_per_hour", "max_age_seconds")
+SKIPPED_AT_ONCE = 1_000  # of an agent whose day is full; the sweep goes on, it is paused now
 EACH_AT_LEAST = 8  # rows read per trigger when many agents wait at once
 
 
@@ -52,6 +54,7 @@ def claim(
         gates = _eligible(now, places, suspects=suspects)
         if not gates:
             return []
+        now = _after_the_last(gates, now)
         each = places if len(gates) == 1 else max(EACH_AT_LEAST, 2 * places // len(gates))
         ready = _ready([gate.agent_id for gate in gates], each=each, suspects=suspects)
         triggers = Trigger.objects.only(*_ASKED).in_bulk({row.trigger_id for row in ready})
@@ -62,7 +65,7 @@ def claim(
             wanted, turns=[gate.agent_id for gate in gates], measured=measured, places=places
         )
         claimed = _start(share.chosen, gates, lease=lease, worker=worker, now=now)
-        full = _pause_exhausted(share, gates, now)
+        full = _pause_exhausted(share, gates, wanted, now)
         _say_when(gates, share, ready, each=each, now=now, ended=full, keep=suspects)
     return claimed
 
@@ -101,6 +104,15 @@ def _eligible(now: dt.datetime, limit: int, *, suspects: bool) -> list[AgentGate
     )
 
 
+def _after_the_last(gates: Iterable[AgentGate], now: dt.datetime) -> dt.datetime:
+    """`now` was read before the gates were locked: another claim may have started rows of these agents since, a moment
+    later than `now`, and starts must not go back in time. A clock that was set back is another matter.
+    """
+    served = [gate.last_served_at for gate in gates if gate.last_served_at]
+    last = max(served, default=now)
+    return last if now < last < now + HELD_UP else now
+
+
 def _ready(agent_ids: Sequence[uuid.UUID], *, each: int, suspects: bool) -> list[Ready]:
     rows = statements.run(
         "select_ready", {"agents": list(agent_ids), "each": each, "suspects": suspects}
@@ -128,7 +140,7 @@ def _skip_unwanted(
         else:
             unwanted[reason].append(row.id)
     for reason, ids in unwanted.items():
-        Execution.objects.skip(ids, reason=reason, now=now)
+        skipping.skip(ids, reason=reason, now=now)
     return wanted
 
 
@@ -168,46 +180,54 @@ def _start(
             "now": now,
         },
     )
-    ours = {row[0] for row in started}
-    AgentStart.objects.bulk_create(
-        [
-            AgentStart(
-                agent_id=row.agent_id,
-                trigger_id=row.trigger_id,
-                at=now,
-                is_first=row.attempt == 0,
-            )
-            for row in chosen
-            if row.id in ours and not row.resumes
-        ]
-    )
-    return [row.id for row in chosen if row.id in ours]
+    ours: dict[uuid.UUID, str] = dict(started)
+    begun = [row.id for row in chosen if row.id in ours]
+    logbook.started(ours, lease=lease, worker=worker)
+    return begun
 
 
-def _pause_exhausted(share: Share, gates: Iterable[AgentGate], now: dt.datetime) -> set[uuid.UUID]:
-    """The day of these agents is full and more is queued: pause each once, skip the rest, raise one alert."""
+def _pause_exhausted(
+    share: Share, gates: Iterable[AgentGate], wanted: Iterable[Ready], now: dt.datetime
+) -> set[uuid.UUID]:
+    """The day of these agents is full and more is queued: pause each once, skip the rest, raise one alert.
+
+    Where only tests are queued they are skipped, and nobody is paused for them.
+    """
+    serious = {row.agent_id for row in wanted if not row.is_test}
     exhausted = set()
     for gate in gates:
         block = share.blocked.get(gate.agent_id)
         if block is None or block.reason is None:
             continue
         exhausted.add(gate.agent_id)
-        agent = gate.agent
-        Agent.objects.change_status(agent.pk, to=AgentStatus.PAUSED, now=now)
-        gate.pause_reason = block.reason
-        Execution.objects.skip_first_starts(agent.pk, reason=block.reason, now=now)
-        limit = agent.limit("max_executions_per_day")
-        message = f"{agent.name} reached its {limit} executions of today and was paused. Activate it to go on."
-        day = agent.workspace.midnight(now).date()
-        alerts.raise_alert(
-            agent.workspace_id,
-            AlertKind.DAILY_LIMIT,
-            message,
-            agent=agent,
-            dedupe_key=f"daily:{agent.pk}:{day}",
+        is_serious = gate.agent_id in serious
+        if is_serious and Agent.objects.pause_live(gate.agent_id, now=now):
+            gate.pause_reason, gate.paused_at = block.reason, now
+            _tell_pause(gate)
+        rest = Execution.objects.never_started(gate.agent_id).order_by("position")
+        if not is_serious:
+            rest = rest.filter(is_test=True)
+        skipping.skip(
+            rest.values_list("pk", flat=True)[:SKIPPED_AT_ONCE], reason=block.reason, now=now
         )
-        live.push(agent.workspace_id, notices.auto_paused(agent_id=agent.pk, reason=message))
     return exhausted
+
+
+def _tell_pause(gate: AgentGate) -> None:
+    """One alert and one notice; resuming the agent resolves the alert."""
+    agent = gate.agent
+    limit = agent.limit("max_executions_per_day")
+    message = (
+        f"{agent.name} reached its {limit} executions of today and was paused. Resume it to go on."
+    )
+    alerts.raise_alert(
+        agent.workspace_id,
+        AlertKind.DAILY_LIMIT,
+        message,
+        agent=agent,
+        dedupe_key=f"daily:{agent.pk}",
+    )
+    live.push(agent.workspace_id, notices.auto_paused(agent_id=agent.pk, reason=message))
 
 
 def _say_when(
@@ -245,6 +265,7 @@ def _say_when(
             "next": [gate.next_eligible_at for gate in gates],
             "served": [gate.last_served_at for gate in gates],
             "reasons": [gate.pause_reason for gate in gates],
+            "paused": [gate.paused_at for gate in gates],
             "limited": [gate.limited_until for gate in gates],
         },
     )
@@ -264,12 +285,12 @@ def _next_look(
 
 
 def _tell_rate_limit(gate: AgentGate, block: Block | None, now: dt.datetime) -> None:
-    """One `execution:rate-limited` per window, however often the claim runs into it."""
+    """One `execution:rate-limited` per window of a minute, however often the claim runs into it."""
     if block is None or "minute_window" not in block.gates or block.free_at is None:
         return
     if gate.limited_until is not None and gate.limited_until > now:
         return
-    gate.limited_until = block.free_at
+    gate.limited_until = now + minute_window.WINDOW
     limit = gate.agent.limit("max_executions_per_minute") or 0
     retry_in = max(1, round((block.free_at - now).total_seconds()))
     live.push(

@@ -54,7 +54,7 @@ def broker_answers() -> bool:
                     "socket_timeout": _TIMEOUT_SECONDS,
                     "socket_connect_timeout": _TIMEOUT_SECONDS,
                 }
-            broker.connect()
+            broker.ensure_connection(max_retries=1, interval_start=0, interval_step=0)
     except Exception:  # noqa: BLE001 - each broker's client has errors of its own; all mean no
         return False
     return True

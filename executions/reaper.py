@@ -10,7 +10,7 @@ import datetime as dt
 import logging
 import time
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -18,8 +18,9 @@ from django.db import transaction
 from django.db.models import Count, Sum
 
 from config.lib import clock, wake
-from executions import alerts, live, notices
+from executions import alerts, counting, evidence, live, logbook, notices
 from executions.models import AgentGate, AlertKind, Execution, Reason, Status, Step
+from executions.outcome import Outcome
 
 log = logging.getLogger(__name__)
 
@@ -104,8 +105,14 @@ def _take_away(lease: uuid.UUID) -> int:
             "reason",
             "error_message",
             "finished_at",
+            "at_failure",
         ]
+        ended = [execution for execution in lost if execution.is_finished]
+        failed = [execution for execution in ended if execution.status == Status.FAILED]
+        for execution, found in zip(failed, evidence.gather(failed), strict=True):
+            execution.at_failure = found
         Execution.objects.bulk_update(lost, fields)
+        counting.count([_outcome(execution) for execution in ended], now=now)
         _tell(lost)
         wake.alone()
     AgentGate.objects.look_again({e.agent_id for e in lost if e.agent_id}, now=now)
@@ -121,14 +128,7 @@ def _interrupt(execution: Execution) -> None:
     execution.error_message = (
         "Its worker died in the middle of an action outside; nobody can know whether it happened."
     )
-    alerts.raise_alert(
-        execution.workspace_id,
-        AlertKind.INTERRUPTED,
-        f"A run of {execution.agent_name} was interrupted and needs a decision.",
-        agent=execution.agent,
-        execution_id=execution.pk,
-        dedupe_key=f"interrupted:{execution.pk}:{execution.losses}",
-    )
+    alerts.raise_interrupted(execution)
 
 
 def _give_up(execution: Execution, *, now: dt.datetime) -> None:
@@ -145,7 +145,14 @@ def _give_up(execution: Execution, *, now: dt.datetime) -> None:
     )
 
 
-def _tell(lost: Iterable[Execution]) -> None:
+def _outcome(execution: Execution) -> Outcome:
+    """As the figures of its trigger count it: a run that was given up is a failure like any other."""
+    status = Status(execution.status)
+    return Outcome(execution, status, error_message=execution.error_message)
+
+
+def _tell(lost: Sequence[Execution]) -> None:
+    logbook.lost(lost)
     for execution in lost:
         change: notices.Change = "finished" if execution.is_finished else "queued"
         live.push(execution.workspace_id, notices.execution_changed(change, execution))

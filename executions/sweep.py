@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import time
 import uuid
 from collections.abc import Callable
 
@@ -16,25 +17,53 @@ from django.db.models import OuterRef, Q, Subquery
 
 from agents.models import Agent, AgentStatus
 from config.lib import clock, wake
-from executions import reaper, statements
+from executions import holding, reaper, skipping, statements
 from executions.gates import agent_status
-from executions.models import AgentGate, Execution, Reason
-from executions.queue import ON_FINISH
+from executions.models import TERMINAL, AgentGate, Execution, Reason, Step
+from executions.queue import LOOK_AT_LEAST
+from triggers import schedules
 from triggers.models import Event, TriggerStatus
 from triggers.sources import manual
 
 log = logging.getLogger(__name__)
 
+_swept_at: float | None = None  # by this process's monotonic clock
+AGAIN_SECONDS = 0.5  # ticks that gathered while no worker was there are one
+
 PROMOTED_AT_ONCE = 5_000  # the next tick goes on
-SKIPPED_AT_ONCE = 1_000  # of one agent or trigger
+SKIPPED_AT_ONCE = 5_000  # of one agent or trigger
+BUSY_AT_ONCE = (
+    500  # triggers with ready rows that one tick looks at; the next tick goes on behind them
+)
+
+_FIRST = uuid.UUID(int=0)
+_walked: dict[
+    str, uuid.UUID
+] = {}  # by part of the sweep: behind which trigger this process goes on
+
+
+def sweep_if_due(*, monotonic: Callable[[], float] = time.monotonic) -> bool:
+    """Sweeps, unless this process did a moment ago; whether it did."""
+    global _swept_at  # noqa: PLW0603 - of this process
+    now = monotonic()
+    if _swept_at is not None and now - _swept_at < AGAIN_SECONDS:
+        return False
+    _swept_at = now
+    sweep()
+    return True
 
 
 def sweep() -> None:
-    """Due retries and waits, unwanted rows, lost leases, gates to look at again; then wake whom there is work for."""
+    """Due retries and waits, runs whose host is back, unwanted rows, lost leases, gates to look at again; then wake
+    whom there is work for.
+    """
     parts: tuple[Callable[[], object], ...] = (
+        fire_schedules,
         wake_dispatcher_if_new,
         promote_due,
+        holding.release,
         skip_unwanted,
+        forget_sealed,
         reaper.reap,
         repair_gates,
         wake_workers_if_eligible,
@@ -45,6 +74,12 @@ def sweep() -> None:
         except Exception:
             log.exception("a part of the sweep failed", extra={"part": part.__name__})
             connection.close_if_unusable_or_obsolete()  # else a restart of the server is never got over
+
+
+def fire_schedules() -> None:
+    """Not while triggers are switched off: what is due meanwhile counts as missed."""
+    if settings.TRIGGERS_ENABLED:
+        schedules.fire_due()
 
 
 def wake_dispatcher_if_new() -> None:
@@ -76,7 +111,7 @@ def _skip_of_agents(now: dt.datetime) -> int:
         if agent.status == AgentStatus.DRAFT:
             rows = rows.filter(is_test=False)
         reason = agent_status.reason_not_to_run(agent.status, gate=getattr(agent, "gate", None))
-        skipped += Execution.objects.skip(
+        skipped += skipping.skip(
             rows.values_list("pk", flat=True)[:SKIPPED_AT_ONCE], reason=str(reason), now=now
         )
     return skipped
@@ -85,14 +120,24 @@ def _skip_of_agents(now: dt.datetime) -> int:
 def _skip_of_triggers(now: dt.datetime) -> int:
     """What waits or retries is skipped when its moment comes."""
     skipped = 0
-    for trigger_id, _agent_id, status, _first in statements.run("select_busy_triggers", {}):
+    for trigger_id, _agent_id, status, _first in _busy("skip"):
         if status == TriggerStatus.ACTIVE:
             continue
         reason = Reason.TRIGGER_ERROR if status == TriggerStatus.ERROR else Reason.TRIGGER_DISABLED
         rows = Execution.objects.ready().filter(trigger_id=trigger_id, is_test=False)
         ids = rows.order_by("position").values_list("pk", flat=True)[:SKIPPED_AT_ONCE]
-        skipped += Execution.objects.skip(ids, reason=reason, now=now)
+        skipped += skipping.skip(ids, reason=reason, now=now)
     return skipped
+
+
+def _busy(part: str) -> list[tuple[uuid.UUID, uuid.UUID, str, uuid.UUID | None]]:
+    """The next triggers that have ready rows; after the last of them it begins again. Rows of trigger, its agent, its
+    status, and the agent of the first of its rows.
+    """
+    after = _walked.get(part, _FIRST)
+    rows = statements.run("select_busy_triggers", {"after": after, "limit": BUSY_AT_ONCE})
+    _walked[part] = rows[-1][0] if len(rows) == BUSY_AT_ONCE else _FIRST
+    return [(trigger, agent, status, first) for trigger, agent, status, first in rows]
 
 
 def _skip_orphans(now: dt.datetime) -> int:
@@ -105,21 +150,32 @@ def _skip_orphans(now: dt.datetime) -> int:
         (Reason.AGENT_NOT_LIVE, orphans.filter(agent=None)),
         (Reason.TRIGGER_DISABLED, orphans),
     ):
-        skipped += Execution.objects.skip(
+        skipped += skipping.skip(
             rows.order_by().values_list("pk", flat=True)[:SKIPPED_AT_ONCE], reason=reason, now=now
         )
     return skipped
 
 
+def forget_sealed() -> int:
+    """Outputs that were kept whole for the rest of their run, which has ended. Uses index step_sealed."""
+    over = Step.objects.exclude(sealed="").filter(execution__status__in=TERMINAL)
+    return Step.objects.filter(
+        pk__in=list(over.order_by().values_list("pk", flat=True)[:PROMOTED_AT_ONCE])
+    ).update(sealed="")
+
+
 def repair_gates() -> int:
     """Gates that nobody would look at although their agent has ready rows."""
     agent_ids = set()
-    for trigger_id, agent_id, _status, first in statements.run("select_busy_triggers", {}):
+    for trigger_id, agent_id, _status, first in _busy("repair"):
         agent_ids.add(agent_id)
         if first is not None and first != agent_id:
             keep_with_their_agent(first, trigger_id=trigger_id)
-    asleep = AgentGate.objects.filter(Q(next_eligible_at=None) | Q(next_eligible_at=ON_FINISH))
-    return asleep.filter(pk__in=agent_ids).update(next_eligible_at=clock.now())
+    now = clock.now()
+    asleep = AgentGate.objects.filter(
+        Q(next_eligible_at=None) | Q(next_eligible_at__gt=now + LOOK_AT_LEAST)
+    )  # a claim asks for no later moment: such a one is a finish to wait for, or the clock was set back
+    return asleep.filter(pk__in=agent_ids).update(next_eligible_at=now)
 
 
 def keep_with_their_agent(agent_id: uuid.UUID, *, trigger_id: uuid.UUID) -> None:

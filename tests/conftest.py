@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 from django.contrib.auth.models import User
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
+from config.lib import threads
 from crm import tokens
 from crm.models import SCOPES, Membership, Role, Workspace
 
@@ -22,6 +23,13 @@ MakeClient = Callable[..., APIClient]
 def quick_passwords(settings: Settings) -> None:
     """Django's own hasher takes the better part of a second for each user, on purpose."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True)
+def no_thread_keeps_a_connection() -> Iterator[None]:
+    """Runs use threads with connections of their own; the test database can only go when those are closed."""
+    yield
+    threads.close()
 
 
 @pytest.fixture

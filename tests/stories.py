@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from agents.models import Agent, AgentStatus
 from crm.models import Workspace
-from executions import dispatcher, executor, sweep, threads
+from executions import dispatcher, executor, sweep
 from triggers import blueprint
 from triggers.models import Trigger
 
@@ -50,7 +50,7 @@ def make_trigger() -> MakeTrigger:
 
 
 @pytest.fixture
-def run_everything_due(transactional_db: None) -> Iterator[Callable[[], None]]:
+def run_everything_due(transactional_db: None) -> Callable[[], None]:
     """Dispatches and runs until nothing is due, as the workers would."""
 
     def run() -> None:
@@ -60,5 +60,4 @@ def run_everything_due(transactional_db: None) -> Iterator[Callable[[], None]]:
                 return
         raise AssertionError("still busy after 20 rounds")
 
-    yield run
-    threads.close()
+    return run

@@ -14,6 +14,7 @@ TESTS = Path(__file__).parent
 # (module, name of its registry, folder of its tests)
 REGISTRIES = [
     ("triggers.operators", "registry", "triggers/operators"),
+    ("triggers.webhook_types", "registry", "triggers/webhook_types"),
 ]
 
 

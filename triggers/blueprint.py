@@ -103,6 +103,19 @@ def _plain_names(trigger: Trigger, fields: Mapping[str, Any]) -> dict[str, Any]:
         moved = {name: config[name] for name in _INSIDE_CONFIG if name in config}
         given["config"] = {key: value for key, value in config.items() if key not in moved}
         given = {**moved, **given}
+    return _into_config(trigger, given)
+
+
+def _into_config(trigger: Trigger, given: dict[str, Any]) -> dict[str, Any]:
+    """Fields of the type's configuration that stand beside it go into it; the rest of it stays."""
+    kind = given.get("trigger_type", trigger.trigger_type)
+    names = (
+        sources.find(kind).top_level if isinstance(kind, str) and kind in sources.registry else ()
+    )
+    found = {name: given.pop(name) for name in names if name in given}
+    config = given.get("config", trigger.config if kind == trigger.trigger_type else {})
+    if found and isinstance(config, dict):
+        given["config"] = {**config, **found}
     return given
 
 
@@ -196,11 +209,12 @@ class _Draft:
         except plain_fields.Fault as fault:
             self._wrong("config", str(fault))
             return
+        config = source.prepare(config, sealed=self.trigger.sealed)
         found = source.check(config, workspace=self.trigger.workspace)
         for path, messages in found.items():
             self.problems[f"config.{path}" if path else "config"] = messages
         if not found:
-            self.values["config"] = config
+            self.values["config"], self.values["sealed"] = source.seal(config)
             self.warnings += source.warnings(config)
 
     def _read_conditions(self, source: Source | None) -> None:

@@ -7,6 +7,7 @@ committed; after the commit the dispatcher is woken, best effort.
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -51,6 +52,7 @@ class Draft:
     actor: str = ""
     verified: bool = True
     occurred_at: dt.datetime | None = None
+    max_bytes: int = json.MAX_STORED_BYTES  # of the payload; what is beyond is cut off
     heard: bool = False  # the caller dispatches it itself, to one trigger; nobody else will hear it
     id: uuid.UUID = field(default_factory=uuid7)
 
@@ -107,6 +109,8 @@ def emit_many(drafts: Sequence[Draft]) -> list[Event]:
         statements.run("insert_events", {"events": json.dumps(rows).decode()})
     if any(event.dedupe_key for event in events):
         events = _first_ones(events)
+    new = [event for event, draft in zip(events, drafts, strict=True) if event.pk == draft.id]
+    logs.tell("triggers.events", [_line(event) for event in new])
     if not all(draft.heard for draft in drafts):
         wake.dispatcher()
     return events
@@ -115,7 +119,7 @@ def emit_many(drafts: Sequence[Draft]) -> list[Event]:
 def _build(draft: Draft) -> Event:
     kind = event_types.find(draft.type) if isinstance(draft.type, str) else draft.type
     name = kind.name if kind else str(draft.type)
-    payload = json.sanitise(draft.payload)
+    payload = json.sanitise(draft.payload, max_bytes=draft.max_bytes)
     if kind:
         kind.check(payload)
     cause = _cause.get()
@@ -158,6 +162,20 @@ def _as_row(event: Event) -> dict[str, Any]:
     recorded_at: Any = event.recorded_at  # a database expression until the row is read
     known = recorded_at if isinstance(recorded_at, dt.datetime) else None
     return {"recorded_at": known, **{name: getattr(event, name) for name in _COLUMNS}}
+
+
+def _line(event: Event) -> logs.Line:
+    """What the log says of a recorded event: which one it is, never what it says."""
+    fields = {
+        "correlation_id": event.correlation_id,
+        "event": event.id,
+        "type": event.type,
+        "source": event.source,
+        "subject": event.subject,
+        "actor": event.actor,
+        "depth": event.depth,
+    }
+    return logging.INFO, "event recorded", fields
 
 
 def _first_ones(events: list[Event]) -> list[Event]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 
 from config.lib.rest import Conflict, Failure, Invalid
 from triggers.event_types import InvalidPayload
@@ -30,9 +30,11 @@ def of_payload(error: InvalidPayload, *, field: str) -> Invalid:
     return of_problems(problems, code="invalid_event")
 
 
-def _code(problems: Iterable[str]) -> str:
+def _code(problems: Collection[str]) -> str:
     fields = {path.replace("[", ".").split(".")[0] for path in problems}
     single = fields.pop() if len(fields) == 1 else ""
+    if "config.cron_expression" in problems:
+        return "invalid_cron"
     return f"invalid_{single}" if single in ("conditions", "config") else "invalid_trigger"
 
 

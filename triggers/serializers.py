@@ -35,6 +35,22 @@ class ValidConditions(serializers.Serializer[dict[str, Any]]):
     warnings = serializers.ListField(child=serializers.CharField())
 
 
+class CronBody(serializers.Serializer[dict[str, Any]]):
+    cron_expression = serializers.CharField(help_text="Five fields, or @daily and its kin.")
+    timezone = serializers.CharField(required=False, default="UTC", help_text="An IANA name.")
+
+
+class Fire(serializers.Serializer[dict[str, Any]]):
+    local = serializers.CharField(help_text="By the clock of the zone, with its offset.")
+    utc = serializers.DateTimeField()
+
+
+class ValidCron(serializers.Serializer[dict[str, Any]]):
+    valid = serializers.BooleanField()
+    description = serializers.CharField(help_text="The expression in words.")
+    next = Fire(many=True, help_text="The next five fires.")
+
+
 class TriggerBody(serializers.Serializer[dict[str, Any]]):
     """The body of a create; `id` where a change of a stored trigger is meant."""
 

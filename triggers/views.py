@@ -14,9 +14,12 @@ from rest_framework import exceptions
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from config.lib import clock
 from config.lib.rest import Invalid
+from config.lib.rest.names import refuse_unknown
 from config.lib.rest.schema import failures
 from config.lib.throttle import PerCaller
+from crm import backlog
 from crm.rest import WorkspaceView
 from triggers import blueprint
 from triggers import failures as answers
@@ -24,13 +27,15 @@ from triggers.event_types import InvalidPayload
 from triggers.models import Trigger
 from triggers.serializers import (
     ConditionsBody,
+    CronBody,
     Emission,
     Emitted,
     TriggerBody,
     ValidConditions,
+    ValidCron,
     ValidTrigger,
 )
-from triggers.sources import custom
+from triggers.sources import cron, custom
 
 
 class EmitThrottle(PerCaller):
@@ -48,6 +53,8 @@ class Emit(WorkspaceView):
     )
     def post(self, request: Request) -> Response:
         body: Any = request.data
+        refuse_unknown(body, known=Emission().fields)
+        backlog.refuse_if_full(self.workspace)
         try:
             event = custom.emit_custom_event(
                 body.get("endpoint"),
@@ -118,6 +125,22 @@ class ValidateConditions(WorkspaceView):
         except blueprint.InvalidTrigger as error:
             raise answers.of_trigger(error) from None
         return Response({"valid": True, "canonical": tree, "warnings": warnings})
+
+
+class ValidateCron(WorkspaceView):
+    """Says a cron expression in words, and when it fires next."""
+
+    scopes: ClassVar[dict[str, str]] = {"post": "read"}
+
+    @extend_schema(request=CronBody, responses=ValidCron, operation_id="triggers_validate_cron")
+    def post(self, request: Request) -> Response:
+        body: Any = request.data
+        refuse_unknown(body, known=CronBody().fields)
+        expression, zone = body.get("cron_expression"), body.get("timezone", "UTC")
+        problems = cron.check_given(expression, zone)
+        if problems:
+            raise answers.of_problems(problems, code="invalid_cron")
+        return Response({"valid": True, **cron.preview(expression, zone, now=clock.reckoned())})
 
 
 def _tree(body: dict[str, Any]) -> Any:

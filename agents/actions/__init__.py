@@ -33,14 +33,39 @@ class Effect(StrEnum):
 
 
 class ActionFailed(Exception):
-    """An expected failure, said in words for the workspace owner. `retry_after`: seconds that the peer asked for."""
+    """An expected failure, said in words for the workspace owner. `retry_after`: seconds that the peer asked for;
+    `host`: the host outside whose fault it is, as `agents.hosts` names it. `is_answer`: a host said so, and is well.
+    """
+
+    is_answer = False
 
     def __init__(
-        self, message: str, *, retryable: bool = False, retry_after: float | None = None
+        self,
+        message: str,
+        *,
+        retryable: bool = False,
+        retry_after: float | None = None,
+        host: str = "",
     ) -> None:
         super().__init__(message)
         self.retryable = retryable
         self.retry_after = retry_after
+        self.host = host
+
+
+class HostAway(ActionFailed):
+    """A host outside fails every call, so that it is not called now: the run is held until it answers again.
+
+    `until`: when somebody asks it again.
+    """
+
+    def __init__(self, message: str, *, host: str, until: dt.datetime) -> None:
+        super().__init__(message, retryable=True, host=host)
+        self.until = until
+
+
+class InDoubt(ActionFailed):
+    """It broke off where nobody can know whether it took effect: not repeated, a person decides."""
 
 
 class Wait(Exception):
@@ -62,6 +87,7 @@ class Scene:
     step_number: int
     idempotency_key: str
     variables: Mapping[str, Any]
+    secrets: tuple[str, ...] = ()  # of the agent: nothing that is told may hold them
     is_test: bool = False
     deadline_at: dt.datetime | None = None
     started_at: dt.datetime | None = (

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
-from agents import actions, http, params, templating
+from agents import actions, answers, hosts, http, params, templating
 from agents.actions import ActionFailed, Effect, Scene
-from config.lib import json
+from config.lib import json, logs
 from config.lib.secrets import is_secret_name
 from crm.models import Workspace
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 _SAFE = ("GET", "HEAD")
 MAX_SECONDS = 120
+_USER_INFO = re.compile(r"[a-z]+://[^/?#@]*:[^/?#@]+@", re.IGNORECASE)
 
 SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -81,6 +83,8 @@ def check(values: dict[str, Any], workspace: Workspace) -> dict[str, str]:
         problem = http.problem_of(url)
         if problem:
             problems["url"] = problem
+    elif _USER_INFO.match(url):
+        problems["url"] = "Put the user name and password into a header, not into the URL."
     elif url.startswith("@") is False and not url.lower().startswith(("http://", "https://")):
         problems["url"] = "Only http:// and https:// addresses can be asked."
     if values.get("json") is not None and values.get("body"):
@@ -120,18 +124,23 @@ async def perform(scene: Scene, values: dict[str, Any]) -> dict[str, Any]:
     status = params.number(values, "expect_status", minimum=100, maximum=599)
     headers = _headers(scene, values, method)
     repeatable = effect_of(values) is Effect.REPEATABLE
-    answer = await http.request(
-        method,
-        url=params.required_text(values, "url"),
-        headers=headers,
-        content=_content(values, method),
-        follow_redirects=params.flag(values, "follow_redirects"),
-        repeatable=repeatable,
-        seconds=seconds or http.TOTAL_SECONDS,
-    )
-    known = tuple(value for name, value in headers.items() if is_secret_name(name))
-    expected = int(status) if status else None
-    http.expect(answer, status=expected, known=known, repeatable=repeatable)
+    url, content = params.required_text(values, "url"), _content(values, method)
+    seconds = seconds or http.TOTAL_SECONDS
+    named = (value for name, value in headers.items() if is_secret_name(name))
+    known = (*named, *scene.secrets)
+    async with hosts.calling(scene.workspace_id, http.host_of(url), seconds=seconds) as call:
+        answer = await http.request(
+            method,
+            url=url,
+            headers=headers,
+            content=content,
+            follow_redirects=params.flag(values, "follow_redirects"),
+            repeatable=repeatable,
+            seconds=seconds,
+        )
+        call.answered = True
+        expected = int(status) if status else None
+        answers.expect(answer, status=expected, known=known, repeatable=repeatable)
     return {
         "status": answer.status,
         "url": answer.url,
@@ -151,6 +160,8 @@ def _headers(scene: Scene, values: dict[str, Any], method: str) -> dict[str, str
     names = {name.lower() for name in headers}
     if values.get("json") is not None and "content-type" not in names:
         headers["Content-Type"] = "application/json"
+    if "x-request-id" not in names and (correlation := logs.correlation_id.get()):
+        headers["X-Request-ID"] = correlation  # theirs and ours can be told to belong together
     if method not in _SAFE and params.flag(values, "idempotent"):
         headers = {
             name: value for name, value in headers.items() if name.lower() != "idempotency-key"

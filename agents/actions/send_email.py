@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextvars
 import hashlib
 import re
-import smtplib
-from concurrent.futures import ThreadPoolExecutor
 from email.utils import parseaddr
 from functools import partial
 from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.core.mail import EmailMessage, get_connection
+from django.core.mail import EmailMessage
 from django.core.validators import validate_email
 from django.db import connections
 
-from agents import actions, params, templating
+from agents import actions, hosts, mail, params, templating
 from agents.actions import ActionFailed, Effect, Scene
 from agents.signals import email_finished
 from crm.models import Workspace
@@ -27,9 +24,6 @@ MAX_RECIPIENTS = 20
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]")
 _NAMED = re.compile(r'(?P<name>[^<>"]*|"[^"]*" *)<(?P<address>[^<>\s]+)>\Z')
 _MAX_ADDRESS = 500  # with a name
-
-# Mail servers can be slow: they have threads of their own, not those that talk to the database.
-_mailers = ThreadPoolExecutor(max_workers=8, thread_name_prefix="mail")
 
 SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -99,8 +93,11 @@ async def perform(scene: Scene, values: dict[str, Any]) -> dict[str, Any]:
     context = (
         contextvars.copy_context()
     )  # with the cause, so that the event tells which run sent it
-    work = partial(context.run, _send_and_tell, message, scene)
-    await asyncio.get_running_loop().run_in_executor(_mailers, work)
+    sending = mail.Sending(message)
+    host, seconds = mail.host(), mail.SEND_SECONDS
+    async with hosts.calling(scene.workspace_id, host, seconds=seconds) as call:
+        await mail.deliver(sending, run=partial(context.run, _send_and_tell, sending, scene))
+        call.answered = True
     return {
         "to": message.to,
         "subject": message.subject,
@@ -171,11 +168,11 @@ def _is_email(text: str) -> bool:
 # --- sending, in a thread of its own --------------------------------------------------------------
 
 
-def _send_and_tell(message: EmailMessage, scene: Scene) -> None:
+def _send_and_tell(sending: mail.Sending, scene: Scene) -> None:
     """Also when the run has given up meanwhile: what happened to the message is told as it was."""
-    error = "The message could not be built."
+    message, error = sending.message, "The message could not be built."
     try:
-        _send(message)
+        sending.run()
         error = ""
     except ActionFailed as failure:
         error = str(failure)
@@ -191,33 +188,3 @@ def _send_and_tell(message: EmailMessage, scene: Scene) -> None:
             execution_id=scene.execution_id,
         )
         connections.close_all()  # those of this thread, that receivers opened
-
-
-def _send(message: EmailMessage) -> None:
-    connection = get_connection()
-    try:
-        connection.open()
-    except smtplib.SMTPAuthenticationError as error:
-        raise ActionFailed(f"The mail server refuses our login ({error.smtp_code}).") from error
-    except (OSError, smtplib.SMTPException) as error:  # nothing was sent yet
-        raise ActionFailed(f"The mail server cannot be reached: {error}", retryable=True) from error
-    try:
-        connection.send_messages([message])
-    except smtplib.SMTPRecipientsRefused as error:
-        codes = [code for code, _ in error.recipients.values()]
-        refused = ", ".join(error.recipients)
-        again = all(400 <= code < 500 for code in codes)
-        raise ActionFailed(
-            f"The mail server refuses {refused} ({codes[0]}).", retryable=again
-        ) from error
-    except smtplib.SMTPResponseException as error:
-        again = 400 <= error.smtp_code < 500
-        raise ActionFailed(
-            f"The mail server refuses the message ({error.smtp_code}).", retryable=again
-        ) from error
-    except (OSError, smtplib.SMTPException) as error:
-        raise ActionFailed(
-            f"The mail server broke off: {error}. Whether the message was sent is not known, so it is not sent again."
-        ) from error
-    finally:
-        connection.close()

@@ -9,6 +9,7 @@ from django.dispatch import Signal
 from django.http import HttpRequest
 
 managed = Signal()  # arguments: request, verb, target, before, after
+asked = Signal()  # argument: target; whoever keeps the trail answers with its rows
 
 
 def record(
@@ -27,3 +28,9 @@ def record(
     managed.send(
         sender=type(target), request=request, verb=verb, target=target, before=before, after=after
     )
+
+
+def history(target: models.Model) -> list[Any]:
+    """What was done to this row, newest first: the trail's own rows (`at actor verb before after`)."""
+    answers: list[tuple[Any, Any]] = asked.send(sender=type(target), target=target)
+    return [entry for _, entries in answers for entry in entries]

@@ -18,7 +18,7 @@ _SECRET_NAME = re.compile(
     r"pass(word|wd|phrase)?$|secret|token|api[-_]?key|authorization|cookie|credential|private[-_]?key|signature",
     re.IGNORECASE,
 )
-_URL_SECRET = re.compile(
+URL_SECRET = re.compile(
     r"([?&;][^=&;\s\"']*?(?:token|secret|passw|pwd|api[-_]?key|signature|credential)[^=&;\s\"']*=|[?&;]auth=)[^&;#\s\"']+",
     re.IGNORECASE,
 )
@@ -85,7 +85,7 @@ def redact(value: Any, *, known: tuple[str, ...] = ()) -> Any:
 def redact_text(text: str, *, known: tuple[str, ...] = ()) -> str:
     if "://" in text:
         text = _URL_PASSWORD.sub(rf"\1:{HIDDEN}@", text)
-        text = _URL_SECRET.sub(rf"\1{HIDDEN}", text)
+        text = URL_SECRET.sub(rf"\1{HIDDEN}", text)
     for secret in known:
         if secret:
             text = text.replace(secret, HIDDEN)

@@ -29,12 +29,16 @@ log = logging.getLogger(__name__)
 DISPATCH = "executions.dispatch_events"
 WORK = "executions.work"
 WORK_ALONE = "executions.work_alone"
-QUEUES = {DISPATCH: "dispatch", WORK: "execute", WORK_ALONE: "alone"}
+PRUNE = "executions.prune"
+QUEUES = {DISPATCH: "dispatch", WORK: "execute", WORK_ALONE: "alone", PRUNE: "dispatch"}
 _TIMEOUT_SECONDS = 0.1
-_BREAK_SECONDS = 1.0
-_EXPIRES_SECONDS = (
-    10  # said here: a process without the tasks, as the web server, does not know theirs
+_HANDSHAKE_SECONDS = (
+    0.5  # RabbitMQ's takes several round trips; the sender's own thread waits, not the save
 )
+_BREAK_SECONDS = 1.0
+# Celery compares the sender's clock with the worker's: far more than two clocks may be apart, and still an end to what
+# gathers while no worker is there.
+EXPIRES_SECONDS = 6 * 3600
 
 failures = 0  # wake-ups that did not leave this process, for the metrics
 _broken_until = 0.0
@@ -59,6 +63,11 @@ def alone() -> None:
     _after_commit(_send_alone)
 
 
+def pruner() -> None:
+    """Let deleting go on after the others had their turn."""
+    _after_commit(_send_prune)
+
+
 def answered(task: str) -> None:
     """Called by the woken task first of all: from here on, a new wake-up may be sent."""
     try:
@@ -77,6 +86,10 @@ def _send_work() -> None:
 
 def _send_alone() -> None:
     _sender().ask(WORK_ALONE)
+
+
+def _send_prune() -> None:
+    _sender().ask(PRUNE)
 
 
 class _Sender:
@@ -156,7 +169,7 @@ def _send(task: str) -> None:
                 queue=QUEUES[task],
                 producer=producer,
                 retry=False,
-                expires=_EXPIRES_SECONDS,
+                expires=EXPIRES_SECONDS,
             )
             _idle[os.getpid()].append(producer)
     except Exception:  # noqa: BLE001 - whatever the broker's client raises, the row is stored and tick finds it
@@ -193,12 +206,27 @@ def _take_producer() -> Any:
     """
     with suppress(IndexError):
         return _idle[os.getpid()].pop()
-    connection = current_app.connection_for_write(connect_timeout=_TIMEOUT_SECONDS)
-    if connection.transport_cls == "redis" or "redis" in str(connection.transport_cls):
+    return current_app.amqp.Producer(_connection())
+
+
+def _connection() -> Any:
+    """To the broker, whichever it is, with our own patience instead of its client's."""
+    if settings.ON_RABBITMQ:
+        # No heartbeat: a held producer sends none, and RabbitMQ would hang up on it without our noticing.
+        connection = current_app.connection_for_write(
+            connect_timeout=_HANDSHAKE_SECONDS, heartbeat=0
+        )
         connection.transport_options = {
             **(connection.transport_options or {}),
-            "socket_timeout": _TIMEOUT_SECONDS,
-            "socket_connect_timeout": _TIMEOUT_SECONDS,
-            "retry_on_timeout": False,
+            "max_retries": 0,
+            "write_timeout": _HANDSHAKE_SECONDS,
         }
-    return current_app.amqp.Producer(connection)
+        return connection
+    connection = current_app.connection_for_write(connect_timeout=_TIMEOUT_SECONDS)
+    connection.transport_options = {
+        **(connection.transport_options or {}),
+        "socket_timeout": _TIMEOUT_SECONDS,
+        "socket_connect_timeout": _TIMEOUT_SECONDS,
+        "retry_on_timeout": False,
+    }
+    return connection

@@ -43,14 +43,14 @@ class Address:
                     f"Choose another port: make run PORT={self.port % 65_535 + 1}"
                 ) from error
 
-    def answers(self) -> bool:
+    def answers(self, path: str = "/healthz") -> bool:
         """Does the web server answer? An error of ours does not count, a refusal of our host name does."""
         connection = http.client.HTTPConnection(self._reachable_host, self.port, timeout=2)
         with (
             contextlib.suppress(OSError, http.client.HTTPException),
             contextlib.closing(connection),
         ):
-            connection.request("GET", "/healthz")
+            connection.request("GET", path)
             return connection.getresponse().status < 500
         return False
 

@@ -21,6 +21,7 @@ _ADDRESSES = ("DATABASE_URL", "REDIS_URL")
 _KEPT = (*_ADDRESSES, "CELERY_BROKER_URL", "SECRET_KEY", "FIELD_KEY")
 _FORMER_SECONDS = 40.0  # longer than an agents process of the last start may take to stop
 _ASK_EVERY_SECONDS = 0.15
+_PATIENCE_SECONDS = 20.0  # with processes that are not ready while the page answers
 _TRIM_EVERY_SECONDS = 60.0
 
 
@@ -124,13 +125,22 @@ class Start:
             supervisor.stop()
 
     def _greeting(self, form: str | None, password: str | None) -> Callable[[], float | None]:
+        """Once all that the first form needs is at work: an address that is printed is tried at once."""
+        answering_since = float("inf")
+
         def greet() -> float | None:
-            if not self._address.answers():
+            nonlocal answering_since
+            is_ready = self._address.answers("/readyz")
+            if not is_ready and self._address.answers():
+                answering_since = min(answering_since, time.monotonic())
+            if not is_ready and time.monotonic() - answering_since < _PATIENCE_SECONDS:
                 return _ASK_EVERY_SECONDS
             seconds = time.monotonic() - self._began_at
             terminal.welcome(
                 self._address, self._place, form=form, password=password, seconds=seconds
             )
+            if not is_ready:
+                terminal.not_ready(self._place)
             return None
 
         return greet
@@ -150,6 +160,7 @@ def environment_of_children(place: Place, address: Address, own: list[Server]) -
         "VAR_DIR": str(place.root),
         "PORT": str(address.port),
         "PYTHONUNBUFFERED": "1",
+        "LOG_FORMAT": os.environ.get("LOG_FORMAT") or "plain",  # `make run` is read by people
     }
 
 

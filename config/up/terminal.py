@@ -48,6 +48,14 @@ def welcome(
     say(f"\n  Logs are in {shown(place.logs)}/. Ctrl-C stops everything.\n")
 
 
+def not_ready(place: Place) -> None:
+    say(
+        _red(
+            f"  The pages answer, the agents do not run yet. Why stands in {shown(place.logs)}/.\n"
+        )
+    )
+
+
 def died(program: Program, code: int, delay: float) -> None:
     """The last lines of its log, so that nobody has to look for them."""
     how = (

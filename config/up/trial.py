@@ -28,11 +28,12 @@ _OURS = {"SECRET_KEY", "FIELD_KEY", "VAR_DIR", "DATABASE_URL", "REDIS_URL", "CEL
 
 @dataclass(frozen=True)
 class Trial:
-    """`url` has no slash at its end; `login` is the demo's user and password; `folder` its VAR_DIR."""
+    """`url` has no slash at its end; `login`: the demo user and password; `folder`: VAR_DIR; `pid`: the supervisor."""
 
     url: str
     folder: Path
     login: tuple[str, str]
+    pid: int
 
 
 @contextlib.contextmanager
@@ -59,7 +60,8 @@ def running(**settings: str) -> Iterator[Trial]:
         try:
             _wait_until_ready(process, port, folder / "up.log")
             keys = read_env(folder / "keys.env")
-            yield Trial(f"http://127.0.0.1:{port}", folder, ("admin", keys["DEMO_PASSWORD"]))
+            login = ("admin", keys["DEMO_PASSWORD"])
+            yield Trial(f"http://127.0.0.1:{port}", folder, login, process.pid)
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(STOP_SECONDS)

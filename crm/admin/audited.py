@@ -7,12 +7,15 @@ from typing import Any
 
 from django.contrib.admin import ModelAdmin
 from django.contrib.admin.models import LogEntry
-from django.db import models
-from django.http import HttpRequest
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied
+from django.db import connection, models
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 
 from config.lib import audit, json
 
-_UNTOLD = frozenset({"password", "digest", "updated_at", "last_login"})
+_UNTOLD = frozenset({"password", "digest", "sealed", "updated_at", "last_login"})
 _LONGEST = 20_000
 
 
@@ -52,17 +55,48 @@ def difference(
     return {name: before.get(name) for name in changed}, {name: after[name] for name in changed}
 
 
+def told_changes(before: Any, after: Any) -> list[tuple[str, Any, Any]]:
+    """(column, before, after) of one row of the trail, for `admin/changes.html`."""
+    was, now = before or {}, after or {}
+    return [(name, was.get(name), now.get(name)) for name in {**was, **now}]
+
+
 class AuditedAdmin(ModelAdmin[Any]):
     """Hooks into the three places that Django itself logs from, all inside the action's transaction."""
 
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: str | None = None
     ) -> Any:
+        """On the way to a save the row is locked first: of two who save at once, the second sees what the first did."""
         row = super().get_object(request, object_id, from_field)
+        if row is not None and request.method == "POST" and connection.in_atomic_block:
+            rows = type(row)._base_manager.select_for_update(no_key=True)
+            rows.filter(pk=row.pk).values_list("pk").first()
+            row = super().get_object(request, object_id, from_field)
         if row is not None:
             row._before = snapshot(row)
             row._loaded = copy.deepcopy(_columns(row))
         return row
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The trail in place of Django's own log, which knows nothing of buttons, REST and agents."""
+        row = self.get_object(request, unquote(object_id))
+        if row is None:
+            raise Http404
+        if not self.has_view_or_change_permission(request, row):
+            raise PermissionDenied
+        context = self.admin_site.each_context(request) | {
+            "title": f"History of {row}",
+            "opts": self.opts,
+            "object": row,
+            "media": self.media,
+            "entries": [
+                (entry, told_changes(entry.before, entry.after)) for entry in audit.history(row)
+            ],
+        }
+        return TemplateResponse(request, "admin/history.html", context | (extra_context or {}))
 
     def log_addition(self, request: HttpRequest, obj: models.Model, message: Any) -> LogEntry:
         audit.record(request, "create", obj, after=snapshot(obj))

@@ -9,20 +9,21 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 from django.contrib import messages
 from django.contrib.admin import RelatedFieldListFilter, helpers
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, models, transaction
 from django.forms import ModelForm
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminExpandableTextareaWidget
 
 from crm.admin import roles
 from crm.admin.actions import ActionsMixin
+from crm.admin.asking import AskingMixin
 from crm.admin.audited import AuditedAdmin, changed_columns
 from crm.admin.forms import SearchWidget, WorkspaceModelForm, rows_within
 from crm.models import Role, Workspace
@@ -47,7 +48,7 @@ ADMINISTERED: Mapping[str, Role | None] = {
 }
 
 
-class WorkspaceModelAdmin(ActionsMixin, AuditedAdmin, ModelAdmin):  # type: ignore[misc]  # unfold has no types
+class WorkspaceModelAdmin(ActionsMixin, AskingMixin, AuditedAdmin, ModelAdmin):  # type: ignore[misc]  # unfold has no types
     """`needs`: the role for each of view, add, change, delete; None is nobody.
 
     `workspace_path`: from the model to its workspace.
@@ -62,6 +63,7 @@ class WorkspaceModelAdmin(ActionsMixin, AuditedAdmin, ModelAdmin):  # type: igno
     list_filter_submit = False
     list_per_page = 50
     warn_unsaved_form = True
+    change_form_before_template = "admin/seen_values.html"
     formfield_overrides = {models.TextField: {"widget": UnfoldAdminExpandableTextareaWidget}}
 
     # --- who may --------------------------------------------------------------------------------------------------
@@ -144,12 +146,15 @@ class WorkspaceModelAdmin(ActionsMixin, AuditedAdmin, ModelAdmin):  # type: igno
             if allowed is not None:
                 kwargs["queryset"] = allowed
         if db_field.name in self.get_autocomplete_fields(request):
-            kwargs.setdefault("widget", SearchWidget(db_field, self.admin_site))
+            widget = SearchWidget(db_field, self.admin_site)
+            widget.workspace = workspace
+            kwargs.setdefault("widget", widget)
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def layout(self, request: HttpRequest, obj: Any) -> Any:
-        """The fieldsets, with the names of the edited fields."""
-        return super().get_fieldsets(request, obj)
+        """The fieldsets, with the names of the edited fields. A new row has no history."""
+        sets = super().get_fieldsets(request, obj)
+        return [one for one in sets if obj is not None or one[0] != "History"]
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         sets = self.layout(request, obj)
@@ -181,15 +186,18 @@ class WorkspaceModelAdmin(ActionsMixin, AuditedAdmin, ModelAdmin):  # type: igno
         """With several workspaces, the first question is where the new row shall live: its choices depend on it."""
         asks = self.workspace_path == "workspace" and self.has_add_permission(request)
         if asks and self.workspace_of_form(request, None) is None:
-            context = self.admin_site.each_context(request) | {
-                "title": f"Add {self.opts.verbose_name}",
-                "opts": self.opts,
-                "media": self.media,
-                "workspaces": self.workspaces_for_new_rows(request),
-                "query": request.GET.copy(),
-            }
-            return TemplateResponse(request, "admin/choose_workspace.html", context)
+            return self.ask_for_workspace(request, f"Add {self.opts.verbose_name}")
         return super().add_view(request, form_url, extra_context)
+
+    def ask_for_workspace(self, request: HttpRequest, title: str) -> HttpResponse:
+        context = self.admin_site.each_context(request) | {
+            "title": title,
+            "opts": self.opts,
+            "media": self.media,
+            "workspaces": self.workspaces_for_new_rows(request),
+            "query": request.GET.copy(),
+        }
+        return TemplateResponse(request, "admin/choose_workspace.html", context)
 
     def changeform_view(
         self,
@@ -206,6 +214,10 @@ class WorkspaceModelAdmin(ActionsMixin, AuditedAdmin, ModelAdmin):  # type: igno
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         return self._told(request, partial(super().delete_view, request, object_id, extra_context))
+
+    def _get_obj_does_not_exist_redirect(self, *args: Any) -> NoReturn:
+        """Django goes to its front page with a message; here what is not there, or not theirs, is a plain 404."""
+        raise Http404
 
     def _told(self, request: HttpRequest, act: Callable[[], HttpResponse]) -> HttpResponse:
         """What a verb refuses while saving is a message, and nothing was saved: each view is one transaction."""

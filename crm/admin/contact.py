@@ -5,10 +5,10 @@ from __future__ import annotations
 from django.contrib import admin
 from django.contrib.admin import DateFieldListFilter
 
-from crm.admin.base import WorkspaceModelAdmin
 from crm.admin.columns import column
+from crm.admin.contact_files import ContactFilesAdmin
 from crm.admin.forms import WorkspaceModelForm
-from crm.admin.reading import as_table
+from crm.admin.reading import as_table, happened_to
 from crm.admin.rows import PairsField
 from crm.models import Contact
 
@@ -18,14 +18,15 @@ class ContactForm(WorkspaceModelForm):
 
 
 @admin.register(Contact)
-class ContactAdmin(WorkspaceModelAdmin):
+class ContactAdmin(ContactFilesAdmin):
     form = ContactForm
     list_display = ["who", "email", "company", "title", "source", "created_at"]
     list_filter = [("created_at", DateFieldListFilter)]
     search_fields = ["first_name", "last_name", "email", "company"]
-    readonly_fields = ["created_at", "updated_at"]
+    readonly_fields = ["happened", "created_at", "updated_at"]
     readable = {"custom": "custom_read"}
     custom_read = as_table("custom", "Custom fields")
+    happened = happened_to("contact")
     fieldsets = [
         (
             None,
@@ -39,7 +40,7 @@ class ContactAdmin(WorkspaceModelAdmin):
             },
         ),
         ("Custom fields", {"fields": ["custom"]}),
-        ("History", {"fields": [("created_at", "updated_at")]}),
+        ("History", {"fields": ["happened", ("created_at", "updated_at")]}),
     ]
 
     @column("Name", ordering="first_name")

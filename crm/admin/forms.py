@@ -10,7 +10,13 @@ from django import forms
 from django.contrib.admin.widgets import AutocompleteSelect
 from django.db import models
 
+from crm.admin import stale
 from crm.models import Membership, Workspace
+
+STALE = (
+    "Somebody else changed this while you had the page open: {names}. Nothing was saved. What you typed still "
+    "stands below; save again to put it in place of theirs, or open the page anew to see theirs."
+)
 
 
 class WorkspaceModelForm(forms.ModelForm[Any]):
@@ -25,6 +31,16 @@ class WorkspaceModelForm(forms.ModelForm[Any]):
         super().__init__(*args, **kwargs)
         if self.workspace is not None and self.instance._state.adding and _belongs(self.instance):
             self.instance.workspace = self.workspace
+
+    def full_clean(self) -> None:
+        super().full_clean()
+        is_change = self.is_bound and not self.instance._state.adding
+        if is_change and (names := stale.changed_meanwhile(self)):
+            self.add_error(None, STALE.format(names=", ".join(names)))
+
+    def seen(self) -> str:
+        """What this page shows, for `crm.admin.stale`; nothing on the page of a new row."""
+        return "" if self.instance._state.adding else stale.seen(self)
 
     def _get_validation_exclusions(self) -> set[str]:
         """Django leaves out constraints that name a column which is not on the page; the workspace is never on it."""
@@ -63,19 +79,28 @@ def _belongs(row: models.Model) -> bool:
 
 
 class SearchWidget(AutocompleteSelect):
-    """Django looks the chosen row up to show it again; what is no id at all would be a 500."""
+    """A foreign key found by typing, within the workspace of the form.
+
+    Django looks the chosen row up to show it again; what is no id at all would be a 500.
+    """
+
+    workspace: Workspace | None = None
+
+    def get_url(self) -> str:
+        url: str = super().get_url()
+        return f"{url}?workspace={self.workspace.pk}" if self.workspace else url
 
     def optgroups(self, name: str, value: Sequence[str], attr: Any = None) -> Any:
         pk = self.field.remote_field.model._meta.pk
-        return super().optgroups(name, [one for one in value if _is_id(pk, one)], attr)
+        return super().optgroups(name, [one for one in value if is_id(pk, one)], attr)
 
 
-def _is_id(pk: models.Field[Any, Any], text: str) -> bool:
+def is_id(pk: models.Field[Any, Any], text: str) -> bool:
+    """Whether the text can be a primary key of this kind."""
     try:
-        pk.to_python(text)
+        return pk.to_python(text) is not None
     except forms.ValidationError:
         return False
-    return True
 
 
 def rows_within(model: type[models.Model], workspace: Workspace) -> models.QuerySet[Any] | None:

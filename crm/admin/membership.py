@@ -69,11 +69,11 @@ def write_again(request: HttpRequest, membership: Membership, cleaned: dict[str,
 class MembershipAdmin(WorkspaceModelAdmin):
     needs = ADMINISTERED
     form = MemberForm
-    list_display = ["user", "email", "role", "created_at"]
+    list_display = ["user", "email", "role", "state", "last_seen"]
     list_select_related = ["user", "workspace"]
     list_filter = ["role"]
     search_fields = ["user__username", "user__email"]
-    readonly_fields = ["user", "created_at"]
+    readonly_fields = ["user", "email", "state", "last_seen", "created_at"]
     object_actions = [
         ObjectAction(
             "invite", "Write to them again", write_again, role=Role.ADMIN, icon="forward_to_inbox"
@@ -84,6 +84,17 @@ class MembershipAdmin(WorkspaceModelAdmin):
     def email(self, row: Membership) -> str:
         return row.user.email
 
+    @column("State", label={"Joined": "success", "Invited": "info", "Closed": "danger"})
+    def state(self, row: Membership) -> str:
+        """Who was invited chooses a password first."""
+        if not row.user.is_active:
+            return "Closed"
+        return "Joined" if row.user.has_usable_password() else "Invited"
+
+    @column("Last login", ordering="user__last_login")
+    def last_seen(self, row: Membership) -> Any:
+        return row.user.last_login
+
     def get_form(
         self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
     ) -> Any:
@@ -93,7 +104,7 @@ class MembershipAdmin(WorkspaceModelAdmin):
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return (
-            ["user", "role", "created_at"]
+            ["user", "email", "role", "state", "last_seen", "created_at"]
             if obj
             else ["email", "role", ("first_name", "last_name")]
         )

@@ -15,7 +15,7 @@ from crm.admin import roles
 from crm.admin.base import WorkspaceModelAdmin
 from crm.admin.columns import column
 from crm.admin.forms import WorkspaceModelForm
-from crm.admin.reading import as_table
+from crm.admin.reading import as_table, happened_to
 from crm.admin.rows import PairsField
 from crm.models import Opportunity
 from crm.models.workspace import DEFAULT_STAGES
@@ -61,9 +61,10 @@ class OpportunityAdmin(WorkspaceModelAdmin):
     list_filter = [StageFilter, ("created_at", DateFieldListFilter)]
     search_fields = ["name", "contact__email", "contact__last_name"]
     autocomplete_fields = ["contact"]
-    readonly_fields = ["created_at", "updated_at"]
+    readonly_fields = ["happened", "created_at", "updated_at"]
     readable = {"custom": "custom_read"}
     custom_read = as_table("custom", "Custom fields")
+    happened = happened_to("deal")
     fieldsets = [
         (
             None,
@@ -77,7 +78,7 @@ class OpportunityAdmin(WorkspaceModelAdmin):
             },
         ),
         ("Custom fields", {"fields": ["custom"]}),
-        ("History", {"fields": [("created_at", "updated_at")]}),
+        ("History", {"fields": ["happened", ("created_at", "updated_at")]}),
     ]
 
     @column("Value", ordering="value")

@@ -28,3 +28,13 @@ def as_list(field: str, title: str) -> Callable[[Any, Any], str]:
         return ", ".join(map(str, getattr(row, field)))
 
     return read
+
+
+def happened_to(page: str) -> Callable[[Any, Any], str]:
+    """Links from a contact or deal to all that came of it; `page`: the name of its page on the dashboard."""
+
+    @column("What happened")
+    def happened(self: Any, row: Any) -> str:
+        return render_to_string("admin/happened.html", {"row": row, "page": page})
+
+    return happened

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import Group, User
-from django.http import HttpRequest
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
@@ -43,6 +44,14 @@ class PersonAdmin(AuditedAdmin, UserAdmin, ModelAdmin):  # type: ignore[misc, ty
 
     def _is_superuser(self, request: HttpRequest) -> bool:
         return bool(request.user.is_active and getattr(request.user, "is_superuser", False))
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        """To all others nobody is there: an answer must not tell which accounts exist."""
+        people = super().get_queryset(request)
+        return people if self._is_superuser(request) else people.none()
+
+    def _get_obj_does_not_exist_redirect(self, *_: Any) -> NoReturn:
+        raise Http404
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return self._is_superuser(request)

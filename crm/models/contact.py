@@ -54,7 +54,8 @@ class Contact(TrackedModel):
                 condition=~models.Q(email=""),
                 name="contact_email_once",
                 violation_error_message="A contact with this e-mail address exists already.",
-            )
+            ),
+            models.UniqueConstraint(fields=["workspace", "id"], name="contact_own"),
         ]
         indexes = [
             models.Index(fields=["workspace", "-created_at"], name="contact_newest")

@@ -49,7 +49,10 @@ class Form(models.Model):
 
     class Meta:
         ordering = ["name"]
-        constraints = [models.UniqueConstraint(fields=["workspace", "slug"], name="form_slug_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "slug"], name="form_slug_once"),
+            models.UniqueConstraint(fields=["workspace", "id"], name="form_own"),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -63,21 +66,43 @@ class FormSubmission(models.Model):
         Workspace, models.CASCADE, related_name="form_submissions", db_index=False
     )
     form = models.ForeignKey(
-        Form, models.CASCADE, null=True, blank=True, related_name="submissions"
+        Form,
+        models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="submissions",
+        db_constraint=False,
     )
     contact = models.ForeignKey(
-        Contact, models.SET_NULL, null=True, blank=True, related_name="form_submissions"
+        Contact,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="form_submissions",
+        db_constraint=False,
     )
     fields = models.JSONField(default=dict)
     is_new_contact = models.BooleanField(default=False)
     is_spam = models.BooleanField(default=False)
+    sending = models.CharField(max_length=64, blank=True, editable=False)  # form_tokens.sending
     submitted_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
+        verbose_name = "submission"
         ordering = ["-submitted_at"]
         indexes = [
-            models.Index(fields=["workspace", "-submitted_at"], name="submission_newest")
-        ]  # lists
+            models.Index(fields=["workspace", "-submitted_at"], name="submission_newest"),  # lists
+            models.Index(
+                fields=["submitted_at"], condition=models.Q(is_spam=True), name="submission_spam"
+            ),  # prune
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["form", "sending"],
+                condition=~models.Q(sending=""),
+                name="submission_sent_once",
+            )  # a second click on "Send" finds the first submission
+        ]
 
     def __str__(self) -> str:
         return f"{self.form or 'form'} {self.submitted_at:%Y-%m-%d %H:%M}"

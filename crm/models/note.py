@@ -15,10 +15,20 @@ class Note(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="notes")
     contact = models.ForeignKey(
-        Contact, models.CASCADE, null=True, blank=True, related_name="notes"
+        Contact,
+        models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="notes",
+        db_constraint=False,
     )
     opportunity = models.ForeignKey(
-        Opportunity, models.CASCADE, null=True, blank=True, related_name="notes"
+        Opportunity,
+        models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="notes",
+        db_constraint=False,
     )
     text = models.TextField(max_length=20_000)
     owner = models.ForeignKey(

@@ -32,7 +32,12 @@ class Opportunity(TrackedModel):
     currency = models.CharField(max_length=3, default="USD")
     stage = models.CharField(max_length=100, default="Lead")
     contact = models.ForeignKey(
-        Contact, models.SET_NULL, null=True, blank=True, related_name="opportunities"
+        Contact,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="opportunities",
+        db_constraint=False,
     )
     close_date = models.DateField(null=True, blank=True)
     owner = models.ForeignKey(
@@ -46,7 +51,8 @@ class Opportunity(TrackedModel):
 
     class Meta(TrackedModel.Meta):
         ordering = ["-created_at"]
-        verbose_name_plural = "opportunities"
+        verbose_name = "deal"
+        constraints = [models.UniqueConstraint(fields=["workspace", "id"], name="opportunity_own")]
         indexes = [
             models.Index(fields=["workspace", "-created_at"], name="opportunity_newest")
         ]  # lists

@@ -15,10 +15,20 @@ class Task(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="tasks")
     contact = models.ForeignKey(
-        Contact, models.CASCADE, null=True, blank=True, related_name="tasks"
+        Contact,
+        models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="tasks",
+        db_constraint=False,
     )
     opportunity = models.ForeignKey(
-        Opportunity, models.CASCADE, null=True, blank=True, related_name="tasks"
+        Opportunity,
+        models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="tasks",
+        db_constraint=False,
     )
     title = models.CharField(max_length=300)
     due_at = models.DateTimeField(null=True, blank=True)

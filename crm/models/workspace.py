@@ -10,9 +10,11 @@ from zoneinfo import ZoneInfo, available_timezones
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import ValidationError
+from django.core.validators import MinValueValidator
 from django.db import models, transaction
 
 from config.lib.ids import uuid7
+from crm import retention
 from crm.models.tracking import TrackedModel, TrackedQuerySet
 
 DEFAULT_STAGES = ["Lead", "Qualified", "Proposal", "Negotiation", "Closed Won", "Closed Lost"]
@@ -61,7 +63,16 @@ class Workspace(models.Model):
     paused = models.BooleanField(
         default=False, help_text="Nothing starts while this is on; events are recorded."
     )
-    retention = models.JSONField(default=dict, blank=True)
+    retention = models.JSONField(
+        default=dict, blank=True, validators=[retention.known_periods]
+    )  # {period: days}, only what the workspace has set itself; crm.retention says the rest
+    queue_limit = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="Forms, webhooks and emitted events are told to come back later while so much waits here; "
+        "empty for the server's limit. What happens in the CRM is always recorded.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -83,6 +94,11 @@ class Workspace(models.Model):
                 deleted.update(rows.all().quietly().delete()[1])
             deleted.update(super().delete(using=using, keep_parents=keep_parents)[1])
         return deleted.total(), dict(deleted)
+
+    @property
+    def days_kept(self) -> dict[str, int]:
+        """How long history is kept here, in days, by `crm.retention.NAMES`."""
+        return retention.days(self.retention)
 
     def midnight(self, now: dt.datetime) -> dt.datetime:
         """The beginning of today in the workspace's own timezone, as an instant."""
@@ -113,6 +129,7 @@ class Membership(TrackedModel):
     objects = MembershipQuerySet.as_manager()
 
     class Meta(TrackedModel.Meta):
+        verbose_name = "member"
         constraints = [
             models.UniqueConstraint(fields=["workspace", "user"], name="membership_once")
         ]
@@ -145,6 +162,7 @@ class ApiToken(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
+        verbose_name = "API token"
         ordering = ["-created_at"]
 
     def __str__(self) -> str:

@@ -32,7 +32,9 @@ class ContactSerializer(serializers.ModelSerializer[Contact]):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         names = ("first_name", "last_name", "email", "phone", "company")
-        if self.instance is None and not any(attrs.get(name) for name in names):
+        is_new_or_renamed = self.instance is None or any(name in attrs for name in names)
+        known = (attrs.get(name, getattr(self.instance, name, "")) for name in names)
+        if is_new_or_renamed and not any(known):
             raise serializers.ValidationError(
                 "Give at least a name, an e-mail address, a phone number or a company."
             )
@@ -85,11 +87,10 @@ class NoteSerializer(serializers.ModelSerializer[Note]):
         fields = ("id", "contact_id", "opportunity_id", "text", "owner", "created_at")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        about = [
-            attrs.get(name, getattr(self.instance, name, None))
-            for name in ("contact", "opportunity")
-        ]
-        if not any(about):
+        names = ("contact", "opportunity")
+        is_new_or_moved = self.instance is None or any(name in attrs for name in names)
+        about = (attrs.get(name, getattr(self.instance, name, None)) for name in names)
+        if is_new_or_moved and not any(about):
             raise serializers.ValidationError(
                 "Give contact_id or opportunity_id: a note is about something."
             )

@@ -8,11 +8,9 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from crm import access
+from crm import access, retention
 from crm.models import SCOPES, ApiToken, Membership, Role, Workspace
 from crm.models.workspace import display_name, known_timezone, stage_names
-
-MAX_RETENTION_DAYS = 3650
 
 
 class MembershipSerializer(serializers.ModelSerializer[Membership]):
@@ -53,6 +51,41 @@ class InvitationSerializer(serializers.Serializer[dict[str, Any]]):
         return _within_reach(role, of=self.context["request"])
 
 
+@extend_schema_field(
+    {
+        "type": "object",
+        "properties": {
+            name: {"type": "integer", "minimum": 1, "maximum": retention.MAX_DAYS}
+            for name in retention.NAMES
+        },
+        "additionalProperties": False,
+    }
+)
+class RetentionField(serializers.Field[Any, Any, Any, Any]):
+    """`{period: days}`: every period is answered, also where the workspace has set none of its own."""
+
+    def to_internal_value(self, given: Any) -> dict[str, int | None]:
+        problems = retention.problems_of(
+            {name: days for name, days in given.items() if days is not None}
+            if isinstance(given, dict)
+            else given
+        )
+        if (
+            unknown := [name for name in given if name not in retention.NAMES]
+            if not problems
+            else []
+        ):
+            problems = retention.problems_of(dict.fromkeys(unknown, 1))
+        if problems:
+            raise serializers.ValidationError(
+                {name or "non_field_errors": [problem] for name, problem in problems.items()}
+            )
+        return dict(given)
+
+    def to_representation(self, kept: dict[str, int]) -> dict[str, int]:
+        return retention.days(kept)
+
+
 class WorkspaceSerializer(serializers.ModelSerializer[Workspace]):
     """`stages` as a whole list, or single renames as `rename_stages`; crm.stages says what becomes of the deals."""
 
@@ -66,16 +99,19 @@ class WorkspaceSerializer(serializers.ModelSerializer[Workspace]):
         required=False,
         help_text="{old name: new name}",
     )
-    retention = serializers.DictField(
-        child=serializers.IntegerField(min_value=1, max_value=MAX_RETENTION_DAYS),
-        help_text="{what: days}",
+    retention = RetentionField(
+        help_text="Days by period. A change names only what it changes; null goes back to the server's own.",
+    )
+    queue_limit = serializers.IntegerField(
+        min_value=1, max_value=10_000_000, allow_null=True, required=False
     )
     members = serializers.SerializerMethodField()
 
     class Meta:
         model = Workspace
         fields = (
-            "id", "name", "slug", "timezone", "stages", "rename_stages", "paused", "retention", "members",
+            "id", "name", "slug", "timezone", "stages", "rename_stages", "paused", "retention",
+            "queue_limit", "members",
             "created_at", "updated_at",
         )  # fmt: skip
 
@@ -84,14 +120,10 @@ class WorkspaceSerializer(serializers.ModelSerializer[Workspace]):
         members = workspace.memberships.select_related("user").order_by("created_at", "pk")
         return MembershipSerializer(members, many=True, context=self.context).data
 
-    def validate_retention(self, retention: dict[str, int]) -> dict[str, int]:
-        if len(retention) > 20 or any(
-            not name.isidentifier() or len(name) > 50 for name in retention
-        ):
-            raise serializers.ValidationError(
-                "Give at most 20 plain names, each with a number of days."
-            )
-        return retention
+    def validate_retention(self, given: dict[str, int | None]) -> dict[str, int]:
+        """What was set before stays where the change does not name it."""
+        before = self.instance.retention if self.instance else {}
+        return {name: days for name, days in {**before, **given}.items() if days is not None}
 
 
 class TokenSerializer(serializers.ModelSerializer[ApiToken]):

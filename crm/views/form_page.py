@@ -20,7 +20,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 
 from config.lib import actors, throttle
-from crm import form_fields, form_tokens, submissions
+from crm import backlog, form_fields, form_tokens, submissions
 from crm.models import Form
 
 TOKEN = "_token"  # noqa: S105 - the name of an input, which no field of a form can have
@@ -65,6 +65,8 @@ class FormPage(View):
         except form_tokens.Unusable as unusable:
             return _page(form, answers=answers, problem=f"{unusable} {_AGAIN}", status=403)
         is_spam = bool(request.POST.get(HONEYPOT)) or age < settings.FORM_MIN_SECONDS
+        if not is_spam and (wait := backlog.seconds_to_wait(form.workspace)):
+            return _too_busy(form, answers, token=token, wait=wait)
         return _submit(form, answers, token=token, is_spam=is_spam)
 
 
@@ -79,7 +81,8 @@ class ThanksPage(View):
 def _submit(form: Form, answers: Mapping[str, Any], *, token: str, is_spam: bool) -> HttpResponse:
     try:
         with actors.acting_as("system"):  # also where somebody of ours tries the form out
-            submissions.submit(form, answers, is_spam=is_spam)
+            sending = form_tokens.sending(token, answers)
+            submissions.submit(form, answers, is_spam=is_spam, sending=sending)
     except submissions.FormClosed:
         return _closed(form, status=409)
     except submissions.Refused as refused:
@@ -111,6 +114,13 @@ def _try_later(request: HttpRequest, form: Form, wait: int) -> HttpResponse:
         f"This form is being answered very often just now. Please wait {wait} seconds. {_AGAIN}"
     )
     response = _page(form, answers=answers, problem=problem, status=429)
+    response["Retry-After"] = str(wait)
+    return response
+
+
+def _too_busy(form: Form, answers: Mapping[str, Any], *, token: str, wait: int) -> HttpResponse:
+    problem = f"We have more to do than we can take just now. Please wait {wait} seconds. {_AGAIN}"
+    response = _page(form, answers=answers, problem=problem, token=token, status=429)
     response["Retry-After"] = str(wait)
     return response
 

@@ -16,7 +16,7 @@ from rest_framework.views import APIView
 from config.lib import actors, throttle
 from config.lib.rest import Conflict
 from config.lib.rest.schema import failures
-from crm import submissions
+from crm import backlog, submissions
 from crm.models import Form, Workspace
 
 _BODY = {
@@ -64,6 +64,7 @@ class FormWebhook(APIView):
         answers = dict(request.data)
         form = _form(workspace, answers.pop("form_id", None))
         _limit(workspace)
+        backlog.refuse_if_full(workspace)
         try:
             with actors.acting_as("system"):
                 accepted = submissions.submit(form, answers, workspace=workspace)

@@ -43,7 +43,7 @@ class WorkspaceSelf(WorkspaceRows):
             before = self.represent(row)
             self.refuse_stale(before)
             serializer = self.get_serializer(row, data=request.data, partial=True)
-            serializer.is_valid(raise_exception=True)
+            self.check(serializer)
             renames = serializer.validated_data.pop("rename_stages", None)
             wanted = serializer.validated_data.pop("stages", None)
             serializer.save()
@@ -67,7 +67,7 @@ class MemberViewSet(WorkspaceViewSet):
     }
     sort_default = "created_at"
     search_fields = ("user__email", "user__username", "user__first_name", "user__last_name")
-    filters = {"role": Filter("role")}
+    filters = {"role": Filter("role", serializers.ChoiceField(choices=Role.choices))}
 
     @extend_schema(
         request=shapes.InvitationSerializer, responses={201: shapes.MembershipSerializer}
@@ -76,7 +76,7 @@ class MemberViewSet(WorkspaceViewSet):
         invitation = shapes.InvitationSerializer(
             data=request.data, context=self.get_serializer_context()
         )
-        invitation.is_valid(raise_exception=True)
+        self.check(invitation)
         with transaction.atomic():
             row = members.invite(self.workspace, **invitation.validated_data)
             after = self.represent(row)
@@ -128,7 +128,7 @@ class TokenViewSet(WorkspaceViewSet):
     @extend_schema(responses={201: shapes.NewTokenSerializer})
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         serializer = self.get_serializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
+        self.check(serializer)
         with transaction.atomic():
             user = cast("User", request.user)  # nobody else passes HasWorkspaceScope
             row, secret = tokens.issue(self.workspace, user=user, **serializer.validated_data)

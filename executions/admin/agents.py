@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms
@@ -20,7 +21,7 @@ from crm.admin.columns import column
 from crm.admin.forms import WorkspaceModelForm, add_problems
 from crm.admin.rows import PairsField
 from executions import launch
-from executions.admin import vocabulary
+from executions.admin import recovery, vocabulary
 from executions.admin.steps import LIMITS, LimitsField, StepsField
 from executions.admin.words import STATUS_OF_AGENT, agent_figures, badge, steps_said
 from executions.models import Status
@@ -43,7 +44,12 @@ class AgentForm(WorkspaceModelForm):
         self.given = {
             name: self.cleaned_data[name] for name in blueprint.FIELDS if name in self.cleaned_data
         }
-        add_problems(self, validation.check(self.given, workspace=self.instance.workspace))
+        add_problems(
+            self,
+            validation.check(
+                self.given, workspace=self.instance.workspace, sealed=self.instance.sealed
+            ),
+        )
         same = Agent.objects.filter(
             workspace=self.instance.workspace, name=str(self.given.get("name", "")).strip()
         )
@@ -124,6 +130,7 @@ class AgentAdmin(WorkspaceModelAdmin):
             form=inputs_form,
             shown=lambda agent: agent.status != AgentStatus.ARCHIVED,
         ),
+        recovery.RESUME,
         ObjectAction(
             "activate",
             "Activate",
@@ -174,6 +181,21 @@ class AgentAdmin(WorkspaceModelAdmin):
             .prefetch_related("triggers")
         )
 
+    def get_deleted_objects(
+        self, objs: Iterable[Agent], request: HttpRequest
+    ) -> tuple[list[Any], dict[str, int], set[str], list[str]]:
+        """The agents and their triggers; Django would read and list every start that limits are counted from."""
+        agents = list(objs)
+        triggers = [
+            [one.name for one in row.triggers.all() if not one.is_builtin] for row in agents
+        ]
+        shown: list[Any] = []
+        for agent, names in zip(agents, triggers, strict=True):
+            shown += [f"Agent: {agent}", [f"Trigger: {name}" for name in names]]
+        count = {"agents": len(agents), "triggers": sum(map(len, triggers))}
+        refused = {"agent" for one in agents if not self.has_delete_permission(request, one)}
+        return shown, count, refused, []
+
     @column("Status", ordering="status", label=STATUS_OF_AGENT)
     def status_badge(self, row: Agent) -> str:
         return row.get_status_display()
@@ -205,7 +227,9 @@ class AgentAdmin(WorkspaceModelAdmin):
 
     @column("Use")
     def figures(self, row: Agent) -> str:
-        return render_to_string("admin/figures.html", {"figures": agent_figures(row)})
+        return render_to_string(
+            "admin/figures.html", {"figures": agent_figures(row), "of": "agent", "row": row}
+        )
 
     def save_model(self, request: HttpRequest, obj: Agent, form: Any, change: bool) -> None:
         if not change:

@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.template.loader import render_to_string
 from unfold.paginator import InfinitePaginator
 
+from crm.admin.audited import told_changes
 from crm.admin.base import READ_ONLY, WorkspaceModelAdmin
 from crm.admin.columns import column
 from crm.models import Role
@@ -42,6 +43,4 @@ class AuditEntryAdmin(WorkspaceModelAdmin):
 
     @column("Changes")
     def changes(self, row: AuditEntry) -> str:
-        before, after = row.before or {}, row.after or {}
-        rows = [(name, before.get(name), after.get(name)) for name in {**before, **after}]
-        return render_to_string("admin/changes.html", {"rows": rows})
+        return render_to_string("admin/changes.html", {"rows": told_changes(row.before, row.after)})

@@ -10,26 +10,19 @@ from django.contrib.admin.utils import unquote
 from django.http import HttpRequest, HttpResponse
 from unfold.paginator import InfinitePaginator
 
-from config.lib import wake
-from crm.admin.actions import Done, ObjectAction, Refused
 from crm.admin.base import READ_ONLY, WorkspaceModelAdmin
 from crm.admin.columns import column
-from executions.admin import search
+from executions import event_replay
+from executions.admin import recovery, search
 from executions.admin.listing import NamedChangeList, names_of
 from executions.admin.words import STATUS_OF_EXECUTION
 from executions.models import Execution
 from executions.pages import feed, words
+from executions.replay import Plan, Replayed
 from triggers import event_types
-from triggers.models import Event, EventState
+from triggers.models import Event
 
 LISTENERS = 200
-
-
-def revive(request: HttpRequest, event: Event, cleaned: dict[str, Any]) -> Done:
-    if not Event.objects.revive(event.pk):
-        raise Refused("It is not dead.")
-    wake.dispatcher()
-    return Done("It is handed to its listeners again.")
 
 
 class TypeFilter(SimpleListFilter):
@@ -46,12 +39,12 @@ class TypeFilter(SimpleListFilter):
 
 
 @admin.register(Event)
-class EventAdmin(WorkspaceModelAdmin):
+class EventAdmin(recovery.ReplaysMany, WorkspaceModelAdmin):
     needs = READ_ONLY
     paginator = InfinitePaginator
     show_full_result_count = False
     list_disable_select_all = True
-    list_display = ["occurred_at", "what", "whom", "actor", "state_badge", "executions_count"]
+    list_display = ["occurred_at", "what", "whom", "who", "state_badge", "executions_count"]
     list_display_links = ["occurred_at", "what"]
     list_filter = ["state", TypeFilter, ("recorded_at", DateFieldListFilter)]
     search_fields = ["pk"]  # shows the box; `get_search_results` says what is found
@@ -59,15 +52,23 @@ class EventAdmin(WorkspaceModelAdmin):
     ordering = ["-id"]
     fields = ["type"]
     change_form_template = "admin/triggers/event/page.html"
-    object_actions = [
-        ObjectAction(
-            "revive",
-            "Try again",
-            revive,
-            icon="replay",
-            shown=lambda event: event.state == EventState.DEAD,
-        ),
-    ]
+    object_actions = [recovery.REPLAY_EVENT]
+    list_before_template = "admin/waiting.html"
+
+    def plan_replay(self, rows: Any) -> Plan:
+        return event_replay.plan(rows)
+
+    def plan_found(self, rows: Any) -> Plan:
+        return event_replay.plan(rows)
+
+    def carry_out_replay(self, planned: Plan) -> Replayed:
+        return event_replay.carry_out(planned)
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        told = {"dead": recovery.waiting(request)["dead"]}
+        return super().changelist_view(request, told | (extra_context or {}))
 
     class Media:
         js = ["admin/live_refresh.js"]
@@ -98,6 +99,11 @@ class EventAdmin(WorkspaceModelAdmin):
         link = getattr(row, "about", None)
         return link.name if link else row.subject
 
+    @column("By", ordering="actor")
+    def who(self, row: Event) -> str:
+        link = getattr(row, "by", None)
+        return link.name if link else row.actor
+
     @column(
         "State",
         ordering="state",
@@ -123,7 +129,7 @@ class EventAdmin(WorkspaceModelAdmin):
             Execution.objects.filter(event=event)
             .select_related("workspace")
             .order_by("id")
-            .defer("inputs", "output", "usage")
+            .defer("inputs", "output", "usage", "at_failure")
         )
         return {
             "event": event,

@@ -15,13 +15,13 @@ from unfold.paginator import InfinitePaginator
 from crm.admin.actions import Done, ObjectAction, Refused
 from crm.admin.base import READ_ONLY, OwnRowsFilter, WorkspaceModelAdmin
 from crm.admin.columns import column
-from executions import launch
+from executions import launch, waiting
 from executions import replay as replaying
-from executions.admin import search
+from executions.admin import recovery, search
 from executions.admin.listing import NamedChangeList
 from executions.admin.words import STATUS_OF_EXECUTION
-from executions.models import Execution, Reason
-from executions.pages import feed, subjects, words
+from executions.models import Execution, Reason, Status
+from executions.pages import doubt, feed, subjects, words
 from triggers.models import Event
 
 
@@ -35,7 +35,7 @@ def cancel(request: HttpRequest, execution: Execution, cleaned: dict[str, Any]) 
 
 def replay(request: HttpRequest, execution: Execution, cleaned: dict[str, Any]) -> Done:
     try:
-        again = replaying.replay(execution, actor=f"user:{request.user.pk}")
+        again = replaying.replay(execution)
     except replaying.CannotReplay as error:
         raise Refused(str(error)) from None
     url = reverse("admin:executions_execution_change", args=[again.pk])
@@ -54,7 +54,7 @@ class LightChangeList(NamedChangeList):
 
 
 @admin.register(Execution)
-class ExecutionAdmin(WorkspaceModelAdmin):
+class ExecutionAdmin(recovery.ReplaysMany, WorkspaceModelAdmin):
     needs = READ_ONLY
     paginator = InfinitePaginator
     show_full_result_count = False
@@ -89,7 +89,11 @@ class ExecutionAdmin(WorkspaceModelAdmin):
             cancel,
             icon="cancel",
             variant=ActionVariant.DANGER,
-            shown=lambda execution: not execution.is_finished and not execution.cancel_requested,
+            shown=lambda execution: (
+                not execution.is_finished
+                and not execution.cancel_requested
+                and execution.status != Status.INTERRUPTED  # that is one of the decisions
+            ),
             ask="What waits is cancelled at once; what runs is stopped after its present step.",
         ),
         ObjectAction(
@@ -97,10 +101,32 @@ class ExecutionAdmin(WorkspaceModelAdmin):
             "Replay",
             replay,
             icon="replay",
-            shown=lambda execution: execution.is_finished and execution.trigger_id is not None,
+            shown=lambda execution: (
+                execution.is_finished
+                and execution.trigger_id is not None
+                and not execution.bodies_deleted
+            ),
             ask="The same event runs again at the same trigger, as a new run. What was done outside is done again.",
+            in_bulk=False,  # `ReplaysMany` says first what it would repeat
         ),
+        *recovery.decisions(),
     ]
+    list_before_template = "admin/waiting.html"
+
+    def plan_replay(self, rows: Any) -> replaying.Plan:
+        return replaying.plan(rows, include_replayed=True)
+
+    def plan_found(self, rows: Any) -> replaying.Plan:
+        return replaying.plan(rows)
+
+    def carry_out_replay(self, planned: replaying.Plan) -> replaying.Replayed:
+        return replaying.carry_out(planned)
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        told = {"waiting": recovery.waiting(request)["waiting"]}
+        return super().changelist_view(request, told | (extra_context or {}))
 
     class Media:
         js = ["admin/live_refresh.js"]
@@ -157,9 +183,10 @@ class ExecutionAdmin(WorkspaceModelAdmin):
             "execution": execution,
             "event": event,
             "event_said": feed.label(event.type),
-            "in_short": words.in_short(execution),
+            "in_short": waiting.why(execution) or words.in_short(execution),
             "seen": words.conditions_seen(execution.trace, tree),
             "steps": execution.steps.order_by("number"),
+            "doubt": doubt.of(execution),
             "subject": subjects.of_events([event], execution.workspace).get(event.subject),
             "variant": STATUS_OF_EXECUTION.get(execution.get_status_display(), "default"),
         }

@@ -14,7 +14,7 @@ from triggers.models import Event
 
 
 class NamedChangeList(ChangeList):  # type: ignore[misc]  # unfold has no types
-    """Gives each row `.about`, a Link or None. The ModelAdmin has `event_of(row)`."""
+    """Gives each row `.about` and `.by`, a Link or None each. The ModelAdmin has `event_of(row)`."""
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
@@ -23,6 +23,7 @@ class NamedChangeList(ChangeList):  # type: ignore[misc]  # unfold has no types
         for row in rows:
             event = self.model_admin.event_of(row)
             row.about = links.get((event.workspace_id, event.subject))
+            row.by = links.get((event.workspace_id, event.actor))
         self.result_list: list[Any] = rows
 
 

@@ -9,9 +9,7 @@ from django.db.models import Q
 from django.http import HttpRequest
 
 from crm.admin import roles
-from crm.models import Contact, Opportunity
-
-MATCHES = 50  # contacts, and deals, that a search looks at
+from executions.pages import subjects
 
 
 def as_uuid(text: str) -> uuid.UUID | None:
@@ -19,19 +17,6 @@ def as_uuid(text: str) -> uuid.UUID | None:
         return uuid.UUID(text.strip())
     except ValueError:
         return None
-
-
-def subjects_like(request: HttpRequest, text: str) -> list[str]:
-    """The contacts of this name or address in the person's own workspaces, and their deals, as events name them."""
-    mine = roles.in_workspaces(request, "workspace")
-    query = Q(email__icontains=text) | Q(company__icontains=text)
-    for word in text.split()[:4]:
-        query |= Q(first_name__icontains=word) | Q(last_name__icontains=word)
-    contacts = list(Contact.objects.filter(query, **mine).values_list("pk", flat=True)[:MATCHES])
-    deals = Opportunity.objects.filter(Q(contact__in=contacts) | Q(name__icontains=text), **mine)
-    return [f"contact:{pk}" for pk in contacts] + [
-        f"deal:{pk}" for pk in deals.values_list("pk", flat=True)[:MATCHES]
-    ]
 
 
 def narrowed(
@@ -45,4 +30,5 @@ def narrowed(
         for path in ids:
             by_id |= Q(**{path: pk})
         return queryset.filter(by_id | Q(**{f"{subject}__in": [f"contact:{pk}", f"deal:{pk}"]}))
-    return queryset.filter(**{f"{subject}__in": subjects_like(request, text.strip()[:100])})
+    found = subjects.like(text.strip()[:100], **roles.in_workspaces(request, "workspace"))
+    return queryset.filter(**{f"{subject}__in": found})

@@ -12,7 +12,7 @@ from crm.admin.editors import EditorField, EditorWidget, refuse
 from crm.admin.forms import WorkspaceModelForm, add_problems
 from crm.admin.rows import PairsField
 from executions.admin import vocabulary
-from triggers import blueprint, operators, sources
+from triggers import blueprint, cron, operators, sources
 from triggers.models import Trigger
 from triggers.problems import InvalidTrigger
 
@@ -62,7 +62,12 @@ class ConfigWidget(EditorWidget):
     """A form made of the type's schema; `static/admin/choice_form.js` follows the select with the type."""
 
     editor = "choice"
-    scripts = ("admin/value_editor.js", "admin/schema_form.js", "admin/choice_form.js")
+    scripts = (
+        "admin/value_editor.js",
+        "admin/schema_form.js",
+        "admin/schedule_preview.js",
+        "admin/choice_form.js",
+    )
 
 
 class ConfigField(EditorField):
@@ -127,6 +132,7 @@ class TriggerForm(WorkspaceModelForm):
             choices = {
                 "event_type": vocabulary.event_names(self.workspace),
                 "endpoint": vocabulary.endpoints(self.workspace),
+                "timezone": cron.zones(),
             }
         self.fields["config"].widget.config = {
             "types": {
@@ -134,6 +140,7 @@ class TriggerForm(WorkspaceModelForm):
                     "label": kind.label,
                     "description": kind.description,
                     "schema": kind.config_schema,
+                    "preview": self._preview(kind),
                 }
                 for name, kind in kinds.items()
             },
@@ -156,6 +163,12 @@ class TriggerForm(WorkspaceModelForm):
                 path | {"options": vocabulary.json_paths(), "placeholder": "$.contact.email"},
             ]
         }
+
+    def _preview(self, kind: sources.Source) -> dict[str, str] | None:
+        """Where the page asks what a configuration means, while it is typed."""
+        if not kind.preview or self.workspace is None:
+            return None
+        return {"url": kind.preview, "workspace": self.workspace.slug}
 
     def _post_clean(self) -> None:
         """In place of Django's own checks, which would copy the values onto the row before they are judged."""

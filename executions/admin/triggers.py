@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms
@@ -12,7 +13,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from unfold.enums import ActionVariant
 
-from agents.models import AgentStatus
+from agents.models import Agent, AgentStatus
 from crm.admin.actions import Done, ObjectAction, Refused
 from crm.admin.base import OwnRowsFilter, WorkspaceModelAdmin
 from crm.admin.columns import column
@@ -20,6 +21,7 @@ from crm.admin.reading import as_table
 from crm.admin.values import ValueField
 from crm.models import Role
 from executions import launch
+from executions.admin import recovery, webhooks
 from executions.admin.trigger_form import TriggerForm
 from executions.admin.words import STATUS_OF_TRIGGER, badge, conditions_said, trigger_figures
 from executions.models import Reason, Status
@@ -123,9 +125,11 @@ class TriggerAdmin(WorkspaceModelAdmin):
             variant=ActionVariant.SUCCESS,
             shown=lambda trigger: not trigger.enabled,
         ),
+        recovery.RESUME_TRIGGER,
         ObjectAction(
             "disable", "Disable", disable, icon="toggle_off", shown=lambda trigger: trigger.enabled
         ),
+        *webhooks.ACTIONS,
     ]
 
     def get_queryset(self, request: HttpRequest) -> Any:
@@ -180,6 +184,15 @@ class TriggerAdmin(WorkspaceModelAdmin):
             field.queryset = field.queryset.exclude(status=AgentStatus.ARCHIVED)
         return field
 
+    def get_deleted_objects(
+        self, objs: Iterable[Trigger], request: HttpRequest
+    ) -> tuple[list[Any], dict[str, int], set[str], list[str]]:
+        """Without the rows that its figures are counted from."""
+        triggers = list(objs)
+        refused = {"trigger" for one in triggers if not self.has_delete_permission(request, one)}
+        shown = [f"Trigger: {one}" for one in triggers]
+        return shown, {"triggers": len(triggers)}, refused, []
+
     @column("Conditions")
     def conditions_read(self, row: Trigger) -> str:
         return render_to_string("admin/conditions.html", {"node": conditions_said(row.conditions)})
@@ -210,11 +223,16 @@ class TriggerAdmin(WorkspaceModelAdmin):
 
     @column("Use")
     def figures(self, row: Trigger) -> str:
-        return render_to_string("admin/figures.html", {"figures": trigger_figures(row)})
+        return render_to_string(
+            "admin/figures.html", {"figures": trigger_figures(row), "of": "trigger", "row": row}
+        )
 
     def save_model(self, request: HttpRequest, obj: Trigger, form: Any, change: bool) -> None:
         was_on = bool(change and form.initial.get("enabled"))
+        before = Agent.objects.filter(triggers=obj.pk).first() if change else None
         super().save_model(request, obj, form, change)
+        if before is not None and before.pk != obj.agent_id:
+            launch.hand_over(obj, before)
         if change and obj.enabled and not was_on:
             launch.resume(obj)
         for warning in form.warnings:

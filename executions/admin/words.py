@@ -83,10 +83,10 @@ def trigger_figures(trigger: Trigger) -> list[Figure]:
 def steps_said(agent: Agent) -> list[dict[str, Any]]:
     """Each step with the label of its action."""
     found = [step for step in agent.steps if isinstance(step, dict)]
-    return [{**step, "label": _label(str(step.get("action", "")))} for step in found]
+    return [{**step, "label": action_label(str(step.get("action", "")))} for step in found]
 
 
-def _label(action: str) -> str:
+def action_label(action: str) -> str:
     return actions.registry.get(action).label if action in actions.registry else action
 
 

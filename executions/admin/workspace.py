@@ -14,12 +14,13 @@ from unfold.widgets import UnfoldAdminSelect2Widget
 
 from config.lib import wake
 from config.lib.problems import Problem
-from crm import stages
+from crm import retention, stages
 from crm.admin.actions import Done, ObjectAction, Refused
 from crm.admin.base import WorkspaceModelAdmin
 from crm.admin.columns import column
+from crm.admin.editors import EditorField, EditorWidget, refuse
 from crm.admin.forms import WorkspaceModelForm
-from crm.admin.reading import as_list
+from crm.admin.reading import as_list, as_table
 from crm.admin.rows import RecordsField
 from crm.models import Membership, Role, Workspace
 from crm.models.workspace import default_stages
@@ -60,9 +61,49 @@ class StagesField(RecordsField):
             return True
 
 
+class RetentionWidget(EditorWidget):
+    editor = "limits"
+    scripts = ("admin/limits_editor.js",)
+
+    def offer(self, standard: dict[str, int]) -> None:
+        """`standard`: the days of what the workspace does not set itself."""
+        limits = [
+            {
+                "name": period.name,
+                "label": period.label,
+                "help": period.help,
+                "standard": standard[period.name],
+                "required": True,
+            }
+            for period in retention.PERIODS
+        ]
+        self.config = {"limits": limits}
+
+
+class RetentionField(EditorField):
+    """Days by period; what is left empty goes back to the server's own."""
+
+    widget: Any = RetentionWidget
+    empty = dict
+
+    def read(self, value: Any) -> dict[str, int]:
+        if not isinstance(value, dict):
+            refuse([Problem("", "Give days by name.")])
+        given = {name: days for name, days in value.items() if days not in ("", None)}
+        refuse(Problem(name, text) for name, text in retention.problems_of(given).items())
+        return given
+
+
 class WorkspaceForm(WorkspaceModelForm):
     stages = StagesField(label="Stages of deals", initial=default_stages)
+    retention = RetentionField(
+        label="Days to keep",
+        required=False,
+        initial=dict,
+        help_text="What has not ended is never deleted.",
+    )
     timezone = forms.ChoiceField(
+        initial="UTC",
         widget=UnfoldAdminSelect2Widget,
         help_text="Days begin at midnight there: daily limits count by it.",
     )
@@ -74,6 +115,9 @@ class WorkspaceForm(WorkspaceModelForm):
             current = [self.instance.timezone] if self.instance.timezone not in names else []
             zone: Any = self.fields["timezone"]
             zone.choices = [(name, name.replace("_", " ")) for name in [*current, *names]]
+        if "retention" in self.fields:
+            widget: Any = self.fields["retention"].widget
+            widget.offer(retention.days({}))
 
     def clean_stages(self) -> list[str]:
         records = self.cleaned_data["stages"]
@@ -122,11 +166,14 @@ class WorkspaceAdmin(WorkspaceModelAdmin):
     search_fields = ["name", "slug"]
     prepopulated_fields = {"slug": ["name"]}
     readonly_fields = ["created_at", "updated_at"]
-    readable = {"stages": "stages_read"}
+    readable = {"stages": "stages_read", "retention": "retention_read"}
     stages_read = as_list("stages", "Stages of deals")
+    retention_read = as_table("days_kept", "Days to keep")
     fieldsets = [
         (None, {"fields": [("name", "slug"), "timezone", "paused"]}),
         ("Deals", {"fields": ["stages"]}),
+        ("Limits", {"fields": ["queue_limit"]}),
+        ("Days to keep", {"fields": ["retention"]}),
         ("History", {"fields": [("created_at", "updated_at")]}),
     ]
     object_actions = [

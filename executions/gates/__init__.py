@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,6 +28,27 @@ class Refusal:
 
 
 @dataclass(slots=True)
+class Runs:
+    """How many runs a root has, and the recording times of the events that a trigger lately ran for about one subject;
+    those of the present batch included; read by `loop_guard.count`. `busy`: of the triggers that ask, those
+    with a run that has not ended, read by `overlap.busy`.
+    """
+
+    of_root: Counter[uuid.UUID] = field(default_factory=Counter)
+    of_subject: defaultdict[tuple[uuid.UUID, str], list[dt.datetime]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+
+    busy: set[uuid.UUID] = field(default_factory=set)
+
+    def add(self, event: Event, trigger: Trigger) -> None:
+        self.busy.add(trigger.pk)
+        self.of_root[event.root_id] += 1
+        if event.subject:
+            self.of_subject[trigger.pk, event.subject].append(event.recorded_at)
+
+
+@dataclass(slots=True)
 class Candidate:
     """One event at one listening trigger. `trace` collects what the gates saw; `gate` is locked and
     holds the batch's own changes.
@@ -39,6 +61,7 @@ class Candidate:
     now: dt.datetime
     is_test: bool = False
     is_replay: bool = False
+    runs: Runs | None = None
     trace: list[dict[str, Any]] = field(default_factory=list)
     _facts: dict[str, Any] | None = None
 
@@ -93,6 +116,11 @@ class Asked:
     triggers: list[Trigger]
     now: dt.datetime
 
+    def agent_limits(self, name: str) -> dict[uuid.UUID, int]:
+        """The agents that have a limit of this name."""
+        limits = {gate.agent_id: gate.agent.limit(name) for gate in self.gates}
+        return {agent_id: limit for agent_id, limit in limits.items() if limit is not None}
+
 
 @dataclass(frozen=True, slots=True)
 class ClaimGate:
@@ -104,8 +132,15 @@ class ClaimGate:
 
 
 def dispatch_gates() -> tuple[DispatchGate, ...]:
-    """Trigger active, loop guard, rule conditions, agent status, cooldown."""
-    from executions.gates import agent_status, cooldown, loop_guard, rule_conditions, trigger_active
+    """Trigger active, loop guard, rule conditions, agent status, cooldown, overlap."""
+    from executions.gates import (
+        agent_status,
+        cooldown,
+        loop_guard,
+        overlap,
+        rule_conditions,
+        trigger_active,
+    )
 
     return (
         trigger_active.refuse,
@@ -113,6 +148,7 @@ def dispatch_gates() -> tuple[DispatchGate, ...]:
         rule_conditions.refuse,
         agent_status.refuse,
         cooldown.refuse,
+        overlap.refuse,
     )
 
 

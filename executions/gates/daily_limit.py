@@ -1,33 +1,45 @@
 """At most so many executions of an agent per day of its workspace.
 
-When a day is full the rest is skipped and the agent pauses.
+When a day is full the rest is skipped and the agent pauses. It never goes on by itself; once a person has resumed it,
+its day is counted from that moment.
 """
 
 from __future__ import annotations
 
-from django.db.models import Count, Q
+import datetime as dt
 
+from executions import statements
 from executions.gates import Asked, Key, Room
-from executions.models import AgentStart, Reason
+from executions.models import AgentGate, Reason
 
 LIMIT = "max_executions_per_day"
+_AHEAD = dt.timedelta(days=1)  # a clock that was set back has left starts in the future
+_JUST_BEFORE = dt.timedelta(microseconds=1)  # the statement counts what is later than its moment
+
+
+def began(gate: AgentGate, now: dt.datetime) -> dt.datetime:
+    """Since when the agent's day is counted: midnight in its workspace, or a later resume."""
+    midnight = gate.agent.workspace.midnight(now)
+    return max(midnight, gate.day_began_at) if gate.day_began_at else midnight
 
 
 def free(asked: Asked) -> dict[Key, Room]:
     """An execution counts on the day of its first start, once. Uses index start_agent."""
-    limits = {gate.agent_id: gate.agent.limit(LIMIT) for gate in asked.gates}
-    limited = [gate for gate in asked.gates if limits[gate.agent_id] is not None]
-    if not limited:
+    limits = asked.agent_limits(LIMIT)
+    if not limits:
         return {}
-    today = Q(pk__in=())
-    for gate in limited:
-        today |= Q(agent_id=gate.agent_id, at__gte=gate.agent.workspace.midnight(asked.now))
-    counted = AgentStart.objects.filter(today, is_first=True).order_by()
-    started = dict(counted.values_list("agent_id").annotate(Count("pk")))
+    days = {gate.agent_id: began(gate, asked.now) for gate in asked.gates}
+    counted = statements.run(
+        "count_starts_of_agents",
+        {
+            "ids": list(limits),
+            "limits": list(limits.values()),
+            "since": [days[agent_id] - _JUST_BEFORE for agent_id in limits],
+            "until": asked.now + _AHEAD,
+            "first_only": True,
+        },
+    )
     return {
-        ("agent", gate.agent_id): Room(
-            max(0, (limits[gate.agent_id] or 0) - started.get(gate.agent_id, 0)),
-            reason=Reason.DAILY_LIMIT,
-        )
-        for gate in limited
+        ("agent", agent_id): Room(limits[agent_id] - n, reason=Reason.DAILY_LIMIT)
+        for agent_id, n, _oldest in counted
     }

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 
+from executions import statements
 from executions.gates import Asked, Key, Room
-from executions.gates.window import room_in_window, starts_since
+from executions.gates.window import room_in_window
 
 WINDOW = dt.timedelta(hours=1)
 
@@ -16,8 +17,18 @@ def free(asked: Asked) -> dict[Key, Room]:
         for trigger in asked.triggers
         if trigger.max_executions_per_hour is not None and not trigger.is_builtin
     }
-    starts = starts_since("trigger", limits, asked.now - WINDOW)
+    if not limits:
+        return {}
+    counted = statements.run(
+        "count_starts_of_triggers",
+        {
+            "ids": list(limits),
+            "limits": list(limits.values()),
+            "since": asked.now - WINDOW,
+            "until": asked.now + WINDOW,
+        },
+    )
     return {
-        ("trigger", trigger_id): room_in_window(starts[trigger_id], limit=limit, window=WINDOW)
-        for trigger_id, limit in limits.items()
+        ("trigger", trigger_id): room_in_window(n, oldest, limit=limits[trigger_id], window=WINDOW)
+        for trigger_id, n, oldest in counted
     }

@@ -4,21 +4,29 @@ from __future__ import annotations
 
 import datetime as dt
 
+from executions import statements
 from executions.gates import Asked, Key, Room
-from executions.gates.window import room_in_window, starts_since
+from executions.gates.window import room_in_window
 
 LIMIT = "max_executions_per_minute"
 WINDOW = dt.timedelta(seconds=60)
 
 
 def free(asked: Asked) -> dict[Key, Room]:
-    limits = {
-        gate.agent_id: limit
-        for gate in asked.gates
-        if (limit := gate.agent.limit(LIMIT)) is not None
-    }
-    starts = starts_since("agent", limits, asked.now - WINDOW)
+    limits = asked.agent_limits(LIMIT)
+    if not limits:
+        return {}
+    counted = statements.run(
+        "count_starts_of_agents",
+        {
+            "ids": list(limits),
+            "limits": list(limits.values()),
+            "since": [asked.now - WINDOW] * len(limits),
+            "until": asked.now + WINDOW,
+            "first_only": False,
+        },
+    )
     return {
-        ("agent", agent_id): room_in_window(starts[agent_id], limit=limit, window=WINDOW)
-        for agent_id, limit in limits.items()
+        ("agent", agent_id): room_in_window(n, oldest, limit=limits[agent_id], window=WINDOW)
+        for agent_id, n, oldest in counted
     }

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 from django.conf import settings
 from django.db import models
+from django.db.models.functions import Coalesce
 
 from agents.models import Agent
 from config.lib.ids import uuid7
@@ -18,29 +21,89 @@ class AlertKind(models.TextChoices):
     DEAD_EVENT = "dead_event", "Dead event"
     INTERRUPTED = "interrupted", "In doubt"
     TRIGGER_ERROR = "trigger_error", "Trigger in error"
+    HOST_AWAY = "host_away", "A host is away"
+    QUEUE_FULL = "queue_full", "Queue full"
+
+
+class AlertQuerySet(models.QuerySet["Alert"]):
+    def see(self, *, user_id: int | None, now: dt.datetime) -> int:
+        """Marks what nobody has seen; the first one who did is kept."""
+        return self.filter(seen_at=None).update(seen_at=now, seen_by_id=user_id)
+
+    def resolve(self, *, user_id: int | None, now: dt.datetime) -> int:
+        """Closes what is open; whoever resolves an alert has seen it too."""
+        open_ones = self.filter(resolved_at=None)
+        return open_ones.update(
+            resolved_at=now,
+            resolved_by_id=user_id,
+            seen_at=Coalesce("seen_at", now),
+            seen_by_id=Coalesce("seen_by_id", user_id),
+        )
 
 
 class Alert(models.Model):
-    """One thing that somebody should look at; `dedupe_key` keeps one cause to one row."""
+    """One thing that somebody should look at; `dedupe_key` keeps one cause to one open row.
+
+    Somebody has seen it; somebody has resolved it, and from then on the same cause raises a new one. `mailed_at` says
+    that the workspace's owners and admins were written to, `mail_tried_at` when that was last begun.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="alerts")
     kind = models.CharField(max_length=30, choices=AlertKind)
     message = models.TextField()
-    agent = models.ForeignKey(Agent, models.SET_NULL, null=True, blank=True, related_name="+")
-    trigger = models.ForeignKey(Trigger, models.SET_NULL, null=True, blank=True, related_name="+")
+    agent = models.ForeignKey(
+        Agent, models.SET_NULL, null=True, blank=True, related_name="+", db_constraint=False
+    )
+    trigger = models.ForeignKey(
+        Trigger, models.SET_NULL, null=True, blank=True, related_name="+", db_constraint=False
+    )
     execution_id = models.UUIDField(null=True, blank=True)
     dedupe_key = models.CharField(max_length=200)
+    cause = models.CharField(max_length=200, blank=True, default="")  # of letters: one an hour
     seen_at = models.DateTimeField(null=True, blank=True)
     seen_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
     )
-    created_at = models.DateTimeField(auto_now_add=True)
+    resolved_at = models.DateTimeField(null=True, blank=True)
+    resolved_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    mailed_at = models.DateTimeField(null=True, blank=True)
+    mail_tried_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(db_default=models.functions.Now())
+
+    objects = AlertQuerySet.as_manager()
 
     class Meta:
         ordering = ["-created_at"]
         constraints = [
-            models.UniqueConstraint(fields=["workspace", "dedupe_key"], name="alert_once")
+            models.UniqueConstraint(
+                fields=["workspace", "dedupe_key"],
+                condition=models.Q(resolved_at=None),
+                name="alert_once",
+            )
+        ]
+        indexes = [
+            models.Index(fields=["workspace", "-id"], name="alert_newest"),  # lists
+            models.Index(
+                fields=["kind"], condition=models.Q(resolved_at=None), name="alert_open"
+            ),  # alerts.open_ones
+            models.Index(
+                fields=["workspace", "created_at"],
+                condition=models.Q(mailed_at=None),
+                name="alert_unmailed",
+            ),  # alert_mail
+            models.Index(
+                fields=["workspace", "mailed_at"],
+                condition=~models.Q(mailed_at=None),
+                name="alert_mailed",
+            ),  # alert_mail: what was written about lately
+            models.Index(
+                fields=["workspace", "resolved_at"],
+                condition=~models.Q(resolved_at=None),
+                name="alert_resolved",
+            ),  # prune
         ]
 
     def __str__(self) -> str:

@@ -36,8 +36,11 @@ class AuditEntry(models.Model):
 
     class Meta:
         ordering = ["-id"]
-        verbose_name_plural = "audit entries"
-        indexes = [models.Index(fields=["workspace", "-id"], name="audit_newest")]  # the list
+        verbose_name_plural = "audit trail"
+        indexes = [
+            models.Index(fields=["workspace", "-id"], name="audit_newest"),  # the list
+            models.Index(fields=["target_id", "-id"], name="audit_target"),  # one row's history
+        ]
 
     def __str__(self) -> str:
         return f"{self.actor} {self.verb} {self.target_name or self.target_id}"

@@ -12,6 +12,7 @@ from config.lib.ids import uuid7
 from crm.models import Workspace
 from executions.models.querysets import ExecutionQuerySet
 from triggers.models import Event, Trigger
+from triggers.models.event import deleted_after
 
 
 class Status(models.TextChoices):
@@ -33,7 +34,7 @@ TERMINAL = frozenset(
 
 
 class Reason(models.TextChoices):
-    """Why an execution was skipped (or, `poison`, failed)."""
+    """Why an execution was skipped (or, `poison`, failed; or, `host_away`, waits)."""
 
     AGENT_PAUSED = "agent_paused", "Agent paused"
     AGENT_NOT_LIVE = "agent_not_live", "Agent not Live"
@@ -48,6 +49,7 @@ class Reason(models.TextChoices):
     EXPIRED = "expired", "Too old"
     REJECTED = "rejected", "Rejected"
     POISON = "poison", "Its worker died twice"
+    HOST_AWAY = "host_away", "Waits for a host"
 
 
 class Verdict(models.TextChoices):
@@ -64,6 +66,7 @@ class NextPosition(models.Func):
 
 
 READY = Q(status="queued", run_at=None) & ~Q(verdict="pending")
+HELD = Q(status="queued") & ~Q(held_for="")
 
 
 class Execution(models.Model):
@@ -71,21 +74,36 @@ class Execution(models.Model):
 
     Queued and `run_at` null = ready; queued with `run_at` = waits for that moment (`tick` clears it
     when due). `resumes` says that the next claim goes on with a run that has started before: it
-    spends no attempt and no place in the rate windows. The names of agent and trigger are kept
+    spends no attempt and no place in the rate windows. `held_for` names the host outside (see
+    `agents.hosts`) that a queued row waits for: not its moment, but the host's return lets it go on;
+    `holds` counts how often that was. The names of agent and trigger are kept
     here, because history outlives both.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    # Each foreign key leads one of the indexes below: one of its own would only make each write dearer.
+    # Each foreign key leads one of the indexes below: one of its own would only make each write dearer. The workspace
+    # is the event's, which the composite key asks for anyway, so it needs no key of its own.
     workspace = models.ForeignKey(
-        Workspace, models.CASCADE, related_name="executions", db_index=False
+        Workspace, models.CASCADE, related_name="executions", db_index=False, db_constraint=False
     )
-    event = models.ForeignKey(Event, models.CASCADE, related_name="executions", db_index=False)
+    event = models.ForeignKey(
+        Event, models.CASCADE, related_name="executions", db_index=False, db_constraint=False
+    )
     trigger = models.ForeignKey(
-        Trigger, models.SET_NULL, null=True, related_name="executions", db_index=False
+        Trigger,
+        models.SET_NULL,
+        null=True,
+        related_name="executions",
+        db_index=False,
+        db_constraint=False,
     )
     agent = models.ForeignKey(
-        Agent, models.SET_NULL, null=True, related_name="executions", db_index=False
+        Agent,
+        models.SET_NULL,
+        null=True,
+        related_name="executions",
+        db_index=False,
+        db_constraint=False,
     )
     trigger_name = models.CharField(max_length=255)
     agent_name = models.CharField(max_length=255)
@@ -104,6 +122,8 @@ class Execution(models.Model):
     attempt = models.PositiveSmallIntegerField(default=0)
     losses = models.PositiveSmallIntegerField(default=0)  # workers that died while it ran
     resumes = models.BooleanField(default=False)
+    held_for = models.CharField(max_length=300, blank=True, default="", db_default="")
+    holds = models.PositiveSmallIntegerField(default=0, db_default=0)
     run_at = models.DateTimeField(null=True, blank=True)
     lease = models.UUIDField(null=True, blank=True)
     heartbeat = models.PositiveIntegerField(default=0)
@@ -118,6 +138,11 @@ class Execution(models.Model):
     error_message = models.TextField(blank=True, default="")
     error = models.JSONField(null=True, blank=True)  # {"type", "step", "stack"?}
     usage = models.JSONField(default=dict, blank=True)
+    # Of a run that failed: the event, the agent and the trigger as they were then (executions.evidence).
+    at_failure = models.JSONField(null=True, blank=True)
+    bodies_kept_days = models.PositiveSmallIntegerField(
+        null=True, editable=False
+    )  # set when inputs, output and the steps' contents were deleted, after so many days
 
     objects = ExecutionQuerySet.as_manager()
 
@@ -155,12 +180,22 @@ class Execution(models.Model):
             ),  # skip_orphans
             models.Index(
                 fields=["run_at"],
-                condition=Q(status__in=["queued", "retrying"]) & ~Q(run_at=None),
+                condition=Q(status__in=["queued", "retrying"]) & ~Q(run_at=None) & Q(held_for=""),
                 name="execution_due",
             ),  # promote_due
             models.Index(
+                fields=["workspace", "held_for", "position"], condition=HELD, name="execution_held"
+            ),  # holding
+            models.Index(
                 fields=["agent", "trigger"], condition=Q(status="running"), name="execution_running"
             ),  # concurrency
+            models.Index(
+                fields=["trigger"],
+                condition=Q(
+                    status__in=["queued", "running", "retrying", "waiting_approval", "interrupted"]
+                ),
+                name="execution_trigger_open",
+            ),  # overlap
             models.Index(
                 fields=["lease"], condition=Q(status="running"), name="execution_leased"
             ),  # heartbeat, reaper
@@ -182,6 +217,11 @@ class Execution(models.Model):
     @property
     def is_finished(self) -> bool:
         return self.status in TERMINAL
+
+    @property
+    def bodies_deleted(self) -> str:
+        """`deleted after 7 days` where inputs, output and the steps' contents are gone, else empty."""
+        return deleted_after(self.bodies_kept_days)
 
     @property
     def duration_ms(self) -> int | None:
@@ -208,6 +248,11 @@ class StepQuerySet(models.QuerySet["Step"]):
         )
         return mine.update(state=StepState.UNKNOWN)
 
+    def decide(self, execution_id: Any, *, state: str, **fields: Any) -> int:
+        """What a person says of the steps in doubt."""
+        mine = self.filter(execution_id=execution_id, state=StepState.UNKNOWN)
+        return mine.update(state=state, **fields)
+
 
 class Step(models.Model):
     """The journal: what a run did, in order. A finished step is never repeated."""
@@ -220,7 +265,10 @@ class Step(models.Model):
     idempotency_key = models.CharField(max_length=100)
     state = models.CharField(max_length=10, choices=StepState)
     request = models.JSONField(default=dict, blank=True)
-    response = models.JSONField(null=True, blank=True)
+    response = models.JSONField(null=True, blank=True)  # without secrets
+    sealed = models.TextField(
+        blank=True, default="", db_default=""
+    )  # encrypted: the whole response, while the run may go on and the response is not all of it
     error_message = models.TextField(blank=True, default="")
     attempt = models.PositiveSmallIntegerField(default=1)
     started_at = models.DateTimeField()
@@ -231,6 +279,9 @@ class Step(models.Model):
     class Meta:
         ordering = ["number"]
         constraints = [models.UniqueConstraint(fields=["execution", "number"], name="step_once")]
+        indexes = [
+            models.Index(fields=["id"], condition=~Q(sealed=""), name="step_sealed")  # prune
+        ]
 
     def __str__(self) -> str:
         return f"{self.number}. {self.kind}"

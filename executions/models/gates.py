@@ -31,6 +31,9 @@ class AgentGate(models.Model):
     next_eligible_at = models.DateTimeField(null=True, blank=True)
     last_served_at = models.DateTimeField(null=True, blank=True)
     pause_reason = models.CharField(max_length=30, blank=True, default="")
+    paused_at = models.DateTimeField(null=True, blank=True)  # when its day was full, the last time
+    # Somebody resumed the agent after its day was full: the day is counted from here on.
+    day_began_at = models.DateTimeField(null=True, blank=True)
     limited_until = models.DateTimeField(
         null=True, blank=True
     )  # the rate-limit notice of this window has been sent

@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import uuid
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from django.db import models
 from django.db.models import F, Max
-from django.db.models.functions import Coalesce
+
+from config.lib import logs
 
 if TYPE_CHECKING:
-    from executions.models.execution import Execution
+    from executions.models.execution import Execution  # noqa: F401 - the name in the annotation below
+
+
+STOPPED_BY_LIMITS = frozenset({"cooldown", "daily_limit", "loop_guard", "overlap", "expired"})
+_NAMED = 20  # ids in one log line
+
+
+def _say(
+    message: str, ids: list[uuid.UUID], count: int, *, level: int = logging.INFO, **more: str
+) -> None:
+    """One log line for a change of many rows at once."""
+    if count:
+        fields = {"runs": count, "executions": [str(pk) for pk in ids[:_NAMED]], **more}
+        logs.tell("executions", [(level, message, fields)])
 
 
 class ExecutionQuerySet(models.QuerySet["Execution"]):
@@ -23,58 +38,82 @@ class ExecutionQuerySet(models.QuerySet["Execution"]):
         """Queued rows that could start now."""
         return self.filter(status="queued", run_at=None).exclude(verdict="pending")
 
+    def unfinished(self) -> ExecutionQuerySet:
+        """What waits for a place, a moment or a person."""
+        waiting = ["queued", "retrying", "waiting_approval", "interrupted"]
+        return self.filter(status__in=waiting)
+
     def suspects(self) -> ExecutionQuerySet:
         """Ready rows that lost a worker before: they run alone. Uses index execution_suspect."""
         return self.ready().filter(losses__gt=0)
 
-    def next_replay_no(self, execution: Execution) -> int:
-        """Under the lock of the trigger's gate, so that two replays get two numbers."""
-        same = self.filter(event_id=execution.event_id, listener_id=execution.listener_id)
-        return (same.aggregate(last=Max("replay_no"))["last"] or 0) + 1
+    def last_replay_nos(
+        self, event_ids: Iterable[uuid.UUID], listener_ids: Iterable[uuid.UUID]
+    ) -> dict[tuple[uuid.UUID, uuid.UUID], int]:
+        """The newest `replay_no` of each event at each trigger, by (event, listener). Read it under the locks of
+        the triggers' gates, so that two replays get two numbers. Uses index execution_once.
+        """
+        same = self.filter(event_id__in=set(event_ids), listener_id__in=set(listener_ids))
+        rows = same.order_by().values_list("event_id", "listener_id").annotate(Max("replay_no"))
+        return {(event_id, listener_id): last for event_id, listener_id, last in rows}
 
     def promote_due(self, now: dt.datetime, *, limit: int) -> set[uuid.UUID]:
         """Waiting and retrying rows whose moment has come are ready; answers their agents. Uses index execution_due."""
-        due = self.filter(status__in=["queued", "retrying"], run_at__lte=now)
+        due = self.filter(status__in=["queued", "retrying"], run_at__lte=now, held_for="")
         found: dict[uuid.UUID, uuid.UUID | None] = dict(
             due.order_by("run_at").values_list("pk", "agent_id")[:limit]
         )
         if found:
-            due.filter(pk__in=found).update(status="queued", run_at=None)
+            promoted = due.filter(pk__in=found).update(status="queued", run_at=None)
+            _say("runs due, queued", list(found), promoted)
         return {agent_id for agent_id in found.values() if agent_id}
+
+    def held(self) -> ExecutionQuerySet:
+        """Queued rows that wait for a host outside to answer again. Uses index execution_held."""
+        return self.filter(status="queued").exclude(held_for="")
+
+    def release(self, ids: Iterable[uuid.UUID]) -> int:
+        """What was held is ready again, as it was: no attempt is spent."""
+        mine = self.held().filter(pk__in=list(ids))
+        return mine.update(run_at=None, held_for="", reason="", error_message="")
 
     def cancel(self, pk: uuid.UUID, *, now: dt.datetime) -> bool:
         """Cancels what is not running at once; whether it did."""
         mine = self.filter(
             pk=pk, status__in=["queued", "retrying", "waiting_approval", "interrupted"]
         )
-        return (
-            mine.update(status="cancelled", cancel_requested=True, finished_at=now, run_at=None)
-            == 1
+        cancelled = mine.update(
+            status="cancelled",
+            cancel_requested=True,
+            finished_at=now,
+            run_at=None,
+            reason="",
         )
+        _say("run cancelled", [pk], cancelled)
+        return cancelled == 1
 
     def request_cancel(self, pk: uuid.UUID) -> bool:
         """Asks the worker of a running row to stop; it looks about once a second."""
-        return self.filter(pk=pk, status="running").update(cancel_requested=True) == 1
+        asked = self.filter(pk=pk, status="running").update(cancel_requested=True)
+        _say("run asked to stop", [pk], asked)
+        return asked == 1
 
-    def skip(self, ids: Iterable[uuid.UUID], *, reason: str, now: dt.datetime) -> int:
-        mine = self.filter(pk__in=list(ids), status__in=["queued", "retrying"])
-        return mine.update(
-            status="skipped",
-            reason=reason,
-            started_at=Coalesce("started_at", now),
-            finished_at=now,
-            run_at=None,
-        )
+    def never_started(self, agent_id: uuid.UUID) -> ExecutionQuerySet:
+        """What of an agent is queued and has not begun once. Uses index execution_pending."""
+        return self.filter(agent_id=agent_id, status="queued", started_at=None)
 
-    def skip_first_starts(self, agent_id: uuid.UUID, *, reason: str, now: dt.datetime) -> int:
-        """Skips what of an agent has never started; what has started once goes on."""
-        mine = self.filter(agent_id=agent_id, status="queued", started_at=None)
-        return mine.update(
-            status="skipped",
-            reason=reason,
-            started_at=Coalesce("started_at", now),
-            finished_at=now,
-            run_at=None,
+    def go_on(self, pk: uuid.UUID) -> bool:
+        """What was interrupted is ready again, without a spent attempt; whether it was."""
+        return (
+            self.filter(pk=pk, status="interrupted").update(
+                status="queued",
+                resumes=True,
+                run_at=None,
+                cancel_requested=False,
+                error_message="",
+                error=None,
+            )
+            == 1
         )
 
     def beat(self, lease: uuid.UUID) -> None:

@@ -14,12 +14,12 @@ from django.urls import reverse
 from agents import actions
 from agents.models import Agent
 from config.lib import audit
-from executions import launch
-from executions.models import AgentGate, Execution
+from executions import launch, replay
+from executions.models import AgentGate, Execution, Reason
 from executions.pages import feed, subjects
 from executions.pages.ground import PageRequest, action, back, page, show
 from triggers import sources
-from triggers.models import Trigger
+from triggers.models import Trigger, TriggerStatus
 
 PAGE = 200
 LAST = 15
@@ -51,10 +51,16 @@ def agent(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
         "agent": found,
         "steps": [_step(number, step) for number, step in enumerate(found.steps, start=1)],
         "triggers": [
-            (t, _listens_to(t)) for t in Trigger.objects.visible().filter(agent=found)[:50]
+            (t, _listens_to(t), _refused(t))
+            for t in Trigger.objects.visible().filter(agent=found)[:50]
         ],
         "executions": last,
         "links": subjects.of_events([row.event for row in last], request.workspace),
+        "skipped_today": (
+            len(replay.plan_skipped(found).again)
+            if gate and gate.pause_reason == Reason.DAILY_LIMIT
+            else 0
+        ),
         "paused_because": GATE_WORDS.get(gate.pause_reason, "") if gate else "",
         "edit_url": reverse("admin:agents_agent_change", args=[found.pk]),
         "new_trigger_url": reverse("admin:triggers_trigger_add") + f"?agent={found.pk}",
@@ -75,6 +81,12 @@ def _step(number: int, step: Any) -> dict[str, Any]:
 
 def _listens_to(trigger: Trigger) -> str:
     return sources.find(trigger.trigger_type).describe(trigger.config)
+
+
+def _refused(trigger: Trigger) -> int:
+    """How many events it skipped since it stopped."""
+    in_error = trigger.status == TriggerStatus.ERROR
+    return len(replay.plan_refused(trigger).again) if in_error else 0
 
 
 @action("write")

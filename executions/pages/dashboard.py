@@ -11,12 +11,14 @@ from django.urls import reverse
 from agents.models import Agent
 from config.lib import clock
 from crm.models import Form, Workspace
-from executions.models import Alert
+from executions.models import Alert, Status
 from executions.pages import feed, figures
 from executions.pages.ground import PageRequest, page, show
 
 FEED = 25
 ALERTS = 5
+MOST_ALERTS = 200
+PEOPLE_DECIDE = {Status.INTERRUPTED, Status.WAITING_APPROVAL}
 
 
 @page()
@@ -31,11 +33,26 @@ def dashboard(request: PageRequest) -> HttpResponse:
         "is_newcomer": not any(count.number for count in counts),
         "chart": chart,
         "happenings": feed.newest(workspace, limit=FEED),
-        "alerts": Alert.objects.filter(workspace=workspace, seen_at=None)[:ALERTS],
+        **_alerts(workspace, everything="alerts" in request.GET),
+        "waiting": {
+            count.status: count.number
+            for count in counts
+            if count.status in PEOPLE_DECIDE and count.number
+        },
+        "dead": figures.dead_events(workspace),
         "dispatching": settings.TRIGGERS_ENABLED,
         **_first_steps(workspace),
     }
     return show(request, "dashboard", context)
+
+
+def _alerts(workspace: Workspace, *, everything: bool) -> dict[str, Any]:
+    """The newest open ones, and how many more there are. Uses index alert_open."""
+    mine = Alert.objects.filter(workspace=workspace, resolved_at=None).order_by("-id")
+    most = MOST_ALERTS if everything else ALERTS
+    found = list(mine[: most + 1])
+    more = mine.count() - most if len(found) > most else 0
+    return {"alerts": found[:most], "more_alerts": more, "every_alert": everything}
 
 
 def _first_steps(workspace: Workspace) -> dict[str, Any]:

@@ -6,8 +6,10 @@ import uuid
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-from django.db.models import QuerySet
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import OuterRef, QuerySet
 
 from crm.models import Workspace
 from executions.models import Execution
@@ -17,7 +19,13 @@ from triggers import event_types
 from triggers.models import Event
 
 SHOWN = 6  # executions under one event; the event's own page has them all
-_LIGHT = ("trace", "inputs", "output", "error", "usage")  # large, and not in a list
+_LIGHT = ("trace", "inputs", "output", "error", "usage", "at_failure")  # large, and not in a list
+
+_FIRST_ONES = (  # uses the unique index on (event, listener, replay_no)
+    Execution.objects.filter(event=OuterRef("pk"))
+    .order_by("listener_id", "replay_no")
+    .values("pk")[:SHOWN]
+)
 
 
 @dataclass(slots=True)
@@ -41,7 +49,7 @@ def newest(workspace: Workspace, *, limit: int) -> list[Happening]:
 
 def happenings(events: QuerySet[Event], workspace: Workspace) -> list[Happening]:
     """A few queries, however many events; their executions are bounded too."""
-    found = list(events.defer("payload"))
+    found = list(events.defer("payload").annotate(first_ones=ArraySubquery(_FIRST_ONES)))
     links = subjects.of_events(found, workspace)
     executions = _executions(found)
     return [
@@ -66,12 +74,10 @@ def light(executions: QuerySet[Execution]) -> QuerySet[Execution]:
     return executions.defer(*_LIGHT).select_related("workspace")
 
 
-def _executions(events: Sequence[Event]) -> dict[uuid.UUID, list[Execution]]:
+def _executions(events: Sequence[Any]) -> dict[uuid.UUID, list[Execution]]:
+    """`first_ones` of each event: one with thousands takes no place from the others."""
+    ids = [pk for event in events for pk in event.first_ones]
     by_event: dict[uuid.UUID, list[Execution]] = defaultdict(list)
-    mine = Execution.objects.filter(event__in=[event.pk for event in events]).order_by(
-        "-event_id", "id"
-    )
-    for execution in light(mine)[: len(events) * SHOWN * 2]:
-        if len(by_event[execution.event_id]) < SHOWN:
-            by_event[execution.event_id].append(execution)
+    for execution in light(Execution.objects.filter(pk__in=ids)).order_by("id"):
+        by_event[execution.event_id].append(execution)
     return by_event

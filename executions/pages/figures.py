@@ -10,6 +10,7 @@ from config.lib import ids
 from crm.models import Workspace
 from executions import statements
 from executions.models import TERMINAL, Status
+from triggers.models import Event, EventState
 
 CEILING = 100_000
 DAY = dt.timedelta(hours=24)
@@ -43,6 +44,18 @@ def status_counts(workspace: Workspace, *, now: dt.datetime) -> list[Count]:
         )
         for status in Status.values
     ]
+
+
+def waiting_for_people(workspace: Workspace) -> dict[str, int]:
+    """How many runs only go on when somebody decides, by status; those with none left out."""
+    statuses = [Status.INTERRUPTED, Status.WAITING_APPROVAL]
+    numbers = _count(workspace, statuses, floor=uuid.UUID(int=0))
+    return {status: number for status, number in numbers.items() if number}
+
+
+def dead_events(workspace: Workspace) -> int:
+    """Events that could not be answered. Uses index event_dead."""
+    return Event.objects.filter(workspace=workspace, state=EventState.DEAD)[:CEILING].count()
 
 
 def _count(workspace: Workspace, statuses: list[Status], *, floor: uuid.UUID) -> dict[str, int]:

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 
+from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 
+from crm.models import Workspace
 from executions.models import Execution
-from executions.pages import feed, subjects, words
+from executions.pages import chain, feed, figures, subjects, words
 from executions.pages.ground import PageRequest, page, show, uuid_or_none
-from triggers.models import Event
+from triggers.models import Event, EventState
 
 PAGE = 40
+FILTERS = ("state", "type")
 LISTENERS = 200
 
 
 @page()
 def event_list(request: PageRequest) -> HttpResponse:
-    asked = {name: request.GET.get(name, "").strip()[:200] for name in ("type", "before")}
-    events = Event.objects.filter(workspace=request.workspace).order_by("-id")
-    if asked["type"]:
-        events = events.filter(type=asked["type"].replace("\0", ""))
+    asked = {name: request.GET.get(name, "").strip()[:200] for name in (*FILTERS, "before")}
+    events = filtered(request.workspace, asked).order_by("-id")
     if before := uuid_or_none(asked["before"]):
         events = events.filter(pk__lt=before)
     found = feed.happenings(events[: PAGE + 1], request.workspace)
@@ -31,8 +33,18 @@ def event_list(request: PageRequest) -> HttpResponse:
         "older": found[PAGE - 1].event.pk if len(found) > PAGE else None,
         "asked": asked,
         "types": _types_seen(request),
+        "dead": figures.dead_events(request.workspace),
     }
     return show(request, "events", context)
+
+
+def filtered(workspace: Workspace, asked: Mapping[str, str]) -> QuerySet[Event]:
+    events = Event.objects.filter(workspace=workspace)
+    if asked["type"]:
+        events = events.filter(type=asked["type"].replace("\0", ""))
+    if asked["state"] in EventState.values:
+        events = events.filter(state=asked["state"])
+    return events
 
 
 def _types_seen(request: PageRequest) -> list[tuple[str, str]]:
@@ -50,11 +62,8 @@ def _types_seen(request: PageRequest) -> list[tuple[str, str]]:
 def event(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
     found = get_object_or_404(Event, pk=pk, workspace=request.workspace)
     rows = Execution.objects.filter(event=found).select_related("workspace").order_by("id")
-    executions = list(rows.defer("inputs", "output", "usage")[:LISTENERS])
-    parent = None
-    if found.parent_execution_id:
-        mine = Execution.objects.filter(workspace=request.workspace, pk=found.parent_execution_id)
-        parent = feed.light(mine).first()
+    executions = list(rows.defer("inputs", "output", "usage", "at_failure")[:LISTENERS])
+    drawn = chain.of(found, request.workspace)
     context = {
         "section": "events",
         "event": found,
@@ -68,7 +77,9 @@ def event(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
             }
             for execution in executions
         ],
-        "parent": parent,
+        "chain": drawn,
+        "here": found.pk,
+        "cause": drawn.cause_of(found),
     }
     return show(request, "event", context)
 

@@ -5,36 +5,34 @@ from __future__ import annotations
 import uuid
 
 from django.contrib import messages
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 
 from agents.models import Agent
 from config.lib import audit
-from crm.models import Contact, Opportunity, Workspace
-from executions import launch, replay
-from executions.models import Execution, Status
-from executions.pages import feed, subjects, words
+from crm.models import Workspace
+from executions import launch, replay, waiting
+from executions.models import Execution, Reason, Status
+from executions.pages import chain, doubt, feed, figures, subjects, words
 from executions.pages.ground import PageRequest, action, page, show, uuid_or_none
 
 PAGE = 50
-CHAIN = 6  # runs shown above one another; the loop guard allows no more
+FILTERS = ("status", "reason", "agent", "q")
 RELATED = 20
-MATCHES = 50  # contacts, and deals, that a search looks at
 
 
 @page()
 def run_list(request: PageRequest) -> HttpResponse:
-    asked = {
-        name: request.GET.get(name, "").strip()[:100] for name in ("status", "agent", "q", "before")
-    }
-    rows = list(_filtered(request.workspace, asked)[: PAGE + 1])
+    asked = {name: request.GET.get(name, "").strip()[:100] for name in (*FILTERS, "before")}
+    rows = list(filtered(request.workspace, asked)[: PAGE + 1])
     context = {
         "section": "executions",
         "executions": rows[:PAGE],
         "older": rows[PAGE - 1].pk if len(rows) > PAGE else None,
         "asked": asked,
-        "is_filtered": any(asked[name] for name in ("status", "agent", "q")),
+        "is_filtered": any(asked[name] for name in FILTERS),
+        "waiting": figures.waiting_for_people(request.workspace),
         "statuses": Status.choices,
         "agents": Agent.objects.filter(workspace=request.workspace).only("id", "name")[:200],
         "links": subjects.of_events([row.event for row in rows[:PAGE]], request.workspace),
@@ -42,35 +40,20 @@ def run_list(request: PageRequest) -> HttpResponse:
     return show(request, "runs", context)
 
 
-def _filtered(workspace: Workspace, asked: dict[str, str]) -> QuerySet[Execution]:
+def filtered(workspace: Workspace, asked: dict[str, str]) -> QuerySet[Execution]:
     rows = Execution.objects.filter(workspace=workspace).order_by("-id").select_related("event")
     if asked["status"] in Status.values:
         rows = rows.filter(status=asked["status"])
+    if asked["reason"] in Reason.values:
+        rows = rows.filter(reason=asked["reason"])
     if agent_id := uuid_or_none(asked["agent"]):
         rows = rows.filter(agent_id=agent_id)
     if before := uuid_or_none(asked["before"]):
         rows = rows.filter(pk__lt=before)
     if asked["q"]:
-        rows = rows.filter(
-            event__workspace=workspace, event__subject__in=_subjects_like(workspace, asked["q"])
-        )
+        found = subjects.like(asked["q"], workspace=workspace)
+        rows = rows.filter(event__workspace=workspace, event__subject__in=found)
     return feed.light(rows).defer("event__payload")
-
-
-def _subjects_like(workspace: Workspace, text: str) -> list[str]:
-    """The contacts of this name or address, and their deals, as events name them."""
-    text = text.replace("\0", "")
-    query = Q(email__icontains=text) | Q(company__icontains=text)
-    for word in text.split()[:4]:
-        query |= Q(first_name__icontains=word) | Q(last_name__icontains=word)
-    contacts = list(
-        Contact.objects.filter(query, workspace=workspace).values_list("pk", flat=True)[:MATCHES]
-    )
-    deals = Opportunity.objects.filter(
-        Q(contact__in=contacts) | Q(name__icontains=text), workspace=workspace
-    )
-    deal_ids = deals.values_list("pk", flat=True)[:MATCHES]
-    return [*(f"contact:{pk}" for pk in contacts), *(f"deal:{pk}" for pk in deal_ids)]
 
 
 @page()
@@ -78,18 +61,21 @@ def run(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
     execution = _find(request, pk)
     event = execution.event
     tree = execution.trigger.conditions if execution.trigger else None
+    drawn = chain.of(event, request.workspace, run=execution)
     context = {
         "section": "executions",
         "execution": execution,
         "event": event,
         "event_said": feed.label(event.type),
         "links": subjects.of_events([event], request.workspace),
-        "in_short": words.in_short(execution),
+        "in_short": waiting.why(execution) or words.in_short(execution),
         "seen": words.conditions_seen(execution.trace, tree),
         "steps": execution.steps.order_by("number"),
-        "causes": _causes(execution),
-        "effects": _effects(execution),
+        "chain": drawn,
+        "here": execution.pk,
+        "cause": drawn.cause_of(event),
         "siblings": _siblings(execution),
+        "doubt": doubt.of(execution),
         "max_attempts": execution.agent.limit("max_attempts") if execution.agent else None,
         **_buttons(request, execution),
     }
@@ -105,37 +91,13 @@ def _buttons(request: PageRequest, execution: Execution) -> dict[str, bool]:
     return {
         "can_cancel": "run" in request.scopes
         and not execution.is_finished
+        and execution.status != Status.INTERRUPTED  # that is one of the decisions
         and not execution.cancel_requested,
         "can_replay": "replay" in request.scopes
         and execution.is_finished
-        and execution.trigger_id is not None,
+        and execution.trigger_id is not None
+        and not execution.bodies_deleted,
     }
-
-
-def _causes(execution: Execution) -> list[Execution]:
-    """The runs that led here, the first one first."""
-    chain: list[Execution] = []
-    parent_id = execution.event.parent_execution_id
-    while parent_id and len(chain) < CHAIN:
-        rows = Execution.objects.filter(workspace_id=execution.workspace_id).select_related("event")
-        parent = feed.light(rows).defer("event__payload").filter(pk=parent_id).first()
-        if parent is None:
-            break
-        chain.insert(0, parent)
-        parent_id = parent.event.parent_execution_id
-    return chain
-
-
-def _effects(execution: Execution) -> list[Execution]:
-    """The runs that this one's own changes led to. Uses index event_root."""
-    rows = Execution.objects.filter(
-        workspace_id=execution.workspace_id,
-        event__root_id=execution.event.root_id,
-        event__parent_execution_id=execution.pk,
-    )
-    return list(
-        feed.light(rows.select_related("event")).defer("event__payload").order_by("id")[:RELATED]
-    )
 
 
 def _siblings(execution: Execution) -> list[Execution]:
@@ -160,7 +122,7 @@ def cancel(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
 def replay_run(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
     execution = _find(request, pk)
     try:
-        again = replay.replay(execution, actor=f"user:{request.user.pk}")
+        again = replay.replay(execution)
     except replay.CannotReplay as error:
         messages.error(request, f"This cannot be replayed: {error}")
         return redirect("execution", pk=pk)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db.models import Model
+from django.db.models import Model, Q
 from django.urls import reverse
 
 from agents.models import Agent
@@ -23,6 +23,7 @@ _MODELS: dict[str, type[Model]] = {
     "form": Form,
     "agent": Agent,
 }
+MATCHES = 50  # contacts, and deals, that a search looks at
 _PAGES = {"contact": "contact", "deal": "deal", "agent": "agent"}
 
 
@@ -48,6 +49,21 @@ def of_events(events: Iterable[Event], workspace: Workspace) -> dict[str, Link]:
         links.update({f"{kind}:{key}": Link(kind, f"a {kind}") for key in keys})
         links.update(_users(keys, workspace) if kind == "user" else _records(kind, keys, workspace))
     return links
+
+
+def like(text: str, **where: Any) -> list[str]:
+    """The contacts of this name or address and their deals, as events name them.
+
+    `where` keeps both within workspaces: `workspace=acme`, or `workspace__in=[...]`.
+    """
+    text = text.replace("\0", "")
+    query = Q(email__icontains=text) | Q(company__icontains=text)
+    for word in text.split()[:4]:
+        query |= Q(first_name__icontains=word) | Q(last_name__icontains=word)
+    contacts = list(Contact.objects.filter(query, **where).values_list("pk", flat=True)[:MATCHES])
+    deals = Opportunity.objects.filter(Q(contact__in=contacts) | Q(name__icontains=text), **where)
+    deal_ids = deals.values_list("pk", flat=True)[:MATCHES]
+    return [*(f"contact:{pk}" for pk in contacts), *(f"deal:{pk}" for pk in deal_ids)]
 
 
 def _records(kind: str, keys: set[str], workspace: Workspace) -> dict[str, Link]:

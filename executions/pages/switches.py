@@ -12,7 +12,7 @@ from django.shortcuts import get_object_or_404, redirect
 from config.lib import audit, clock, wake
 from crm import access
 from crm.models import Membership, Workspace
-from executions import live
+from executions import alerts, live
 from executions.models import Alert
 from executions.pages.ground import PageRequest, action, back
 
@@ -49,10 +49,20 @@ def pause_everything(request: PageRequest) -> HttpResponse:
 
 
 @action("write")
-def put_alert_away(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
+def see_alert(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
     alert = get_object_or_404(Alert, pk=pk, workspace=request.workspace)
-    Alert.objects.filter(pk=alert.pk, seen_at=None).update(
-        seen_at=clock.now(), seen_by=request.user
-    )
-    audit.record(request, "acknowledge", alert)
+    mine = Alert.objects.filter(pk=pk)
+    with transaction.atomic():
+        alerts.see(mine, user_id=request.user.pk, now=clock.now())
+        audit.record(request, "see", alert)
+    return back(request, fallback="/")
+
+
+@action("write")
+def resolve_alert(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
+    alert = get_object_or_404(Alert, pk=pk, workspace=request.workspace)
+    mine = Alert.objects.filter(pk=pk)
+    with transaction.atomic():
+        alerts.resolve(mine, user_id=request.user.pk, now=clock.now())
+        audit.record(request, "resolve", alert)
     return back(request, fallback="/")

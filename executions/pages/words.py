@@ -12,7 +12,7 @@ from triggers import operators
 WHY_SKIPPED = {
     Reason.AGENT_PAUSED: "The agent was paused. Activate it, then replay this run.",
     Reason.AGENT_NOT_LIVE: "The agent was not Live. Activate it, then replay this run.",
-    Reason.TRIGGER_DISABLED: "The trigger was switched off.",
+    Reason.TRIGGER_DISABLED: "The trigger was switched off or deleted.",
     Reason.TRIGGER_ERROR: "The trigger was stopped by too many failures. Mend the cause, then resume it.",
     Reason.CONDITION_FALSE: "The trigger's conditions were not met.",
     Reason.CONDITION_ERROR: "The trigger's conditions could not be judged with what this event holds.",
@@ -32,7 +32,7 @@ SO_FAR = {
     Status.FAILED: "Could not finish.",
     Status.TIMED_OUT: "Took longer than it may and was stopped.",
     Status.CANCELLED: "Was cancelled.",
-    Status.INTERRUPTED: "Its worker died inside a step; nobody can know whether that step happened. A person decides.",
+    Status.INTERRUPTED: "It was stopped inside a step; nobody can know whether that step happened. A person decides.",
 }
 
 
@@ -42,6 +42,8 @@ def in_short(execution: Execution) -> str:
         sentence = WHY_SKIPPED.get(Reason(execution.reason), "It was skipped.")
         note = execution.error_message.strip()
         return f"{sentence} {_sentence(note)}" if note else sentence
+    if execution.status == Status.QUEUED and execution.held_for:
+        return f"{execution.error_message} It goes on by itself when the host answers again."
     if execution.status == Status.QUEUED and execution.run_at:
         return "Waits until its moment comes, then goes on."
     if execution.status == Status.QUEUED and execution.workspace.paused:

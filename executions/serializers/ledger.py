@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from rest_framework import serializers
 
 from config.lib import secrets
+from executions import waiting
 from executions.models import Execution, Step
 from triggers.models import Event
+
+
+class Bodies(serializers.Serializer[Any]):
+    """`bodies_deleted` says since when contents are gone; they read null from then on, not empty."""
+
+    bodies_deleted = serializers.SerializerMethodField(
+        help_text="`deleted after 7 days` where the contents are gone, else null."
+    )
+    bodies: ClassVar[tuple[str, ...]] = ()
+
+    def get_bodies_deleted(self, row: Execution | Event) -> str | None:
+        return row.bodies_deleted or None
+
+    def to_representation(self, row: Any) -> dict[str, Any]:
+        shown = super().to_representation(row)
+        if shown.get("bodies_deleted"):
+            shown |= {name: None for name in self.bodies if name in shown}
+        return shown
 
 
 class Readable(serializers.JSONField):
@@ -21,7 +40,8 @@ class Readable(serializers.JSONField):
         return secrets.redact(value)
 
 
-class ExecutionSerializer(serializers.ModelSerializer[Execution]):
+class ExecutionSerializer(Bodies, serializers.ModelSerializer[Execution]):
+    bodies = ("inputs", "output")
     trigger_id = serializers.UUIDField(read_only=True, allow_null=True)
     agent_id = serializers.UUIDField(read_only=True, allow_null=True)
     event_id = serializers.UUIDField(read_only=True)
@@ -38,7 +58,7 @@ class ExecutionSerializer(serializers.ModelSerializer[Execution]):
             *("id", "is_test", "trigger_id", "trigger_name", "trigger_type", "agent_id"),
             *("agent_name", "event_id", "status", "reason", "attempt", "created_at", "run_at"),
             *("started_at", "finished_at", "duration_ms", "execution_time_ms", "error_message"),
-            *("inputs", "output", "usage", "correlation_id", "replay_of"),
+            *("inputs", "output", "bodies_deleted", "usage", "correlation_id", "replay_of"),
         )
         read_only_fields = fields
 
@@ -57,8 +77,10 @@ class StepSerializer(serializers.ModelSerializer[Step]):
         read_only_fields = fields
 
 
-class EventSerializer(serializers.ModelSerializer[Event]):
+class EventSerializer(Bodies, serializers.ModelSerializer[Event]):
     """Without its payload, which may be large; the event's own address has it."""
+
+    bodies = ("payload",)
 
     status = serializers.CharField(source="state", read_only=True)
 
@@ -67,7 +89,7 @@ class EventSerializer(serializers.ModelSerializer[Event]):
         fields = (
             *("id", "type", "topic", "source", "subject", "actor", "verified", "status"),
             *("executions_count", "depth", "root_id", "parent_execution_id", "correlation_id"),
-            *("occurred_at", "recorded_at", "error"),
+            *("occurred_at", "recorded_at", "error", "bodies_deleted"),
         )
         read_only_fields = fields
 
@@ -97,14 +119,37 @@ class ExecutionDetail(ExecutionSerializer):
 
     trace = Readable()
     error = Readable()
+    at_failure = Readable()
     steps = StepSerializer(many=True, read_only=True)
     event = EventWithPayload(read_only=True)
+    waits_for = serializers.SerializerMethodField(
+        help_text="Why a queued run has not started yet; empty where it does not wait."
+    )
+
+    def get_waits_for(self, row: Execution) -> str:
+        return waiting.why(row)
 
     class Meta:
         model = Execution
         fields = (
             *ExecutionSerializer.Meta.fields,
-            *("trace", "steps", "event", "error", "agent_version", "losses", "worker"),
+            *(
+                "waits_for",
+                "trace",
+                "steps",
+                "event",
+                "error",
+                "at_failure",
+                "agent_version",
+                "losses",
+                "worker",
+            ),
             *("cancel_requested", "deadline_at"),
         )
         read_only_fields = fields
+
+    def to_representation(self, row: Any) -> dict[str, Any]:
+        shown = super().to_representation(row)
+        if shown.get("bodies_deleted"):
+            shown["steps"] = [step | {"request": None, "response": None} for step in shown["steps"]]
+        return shown

@@ -13,18 +13,23 @@ class AlertSerializer(serializers.ModelSerializer[Alert]):
     agent_id = serializers.UUIDField(read_only=True, allow_null=True)
     trigger_id = serializers.UUIDField(read_only=True, allow_null=True)
     seen_by = serializers.IntegerField(source="seen_by_id", read_only=True, allow_null=True)
+    resolved_by = serializers.IntegerField(source="resolved_by_id", read_only=True, allow_null=True)
 
     class Meta:
         model = Alert
         fields = (
             *("id", "kind", "message", "agent_id", "trigger_id", "execution_id"),
-            *("created_at", "seen_at", "seen_by"),
+            *("created_at", "seen_at", "seen_by", "resolved_at", "resolved_by", "mailed_at"),
         )
         read_only_fields = fields
 
 
 class Seen(serializers.Serializer[dict[str, Any]]):
     seen = serializers.IntegerField(help_text="How many alerts nobody had seen until now.")
+
+
+class Resolved(serializers.Serializer[dict[str, Any]]):
+    resolved = serializers.IntegerField(help_text="How many alerts were open until now.")
 
 
 class AuditEntrySerializer(serializers.ModelSerializer[AuditEntry]):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 from rest_framework import serializers
 
+from executions.serializers.recovery import ReplayTold
 from triggers.models import Trigger, TriggerStatus
+from triggers.sources import webhook
 
 FIGURES = (
     "consecutive_failures",
@@ -38,7 +41,7 @@ class TriggerSerializer(serializers.Serializer[Trigger]):
         source="agent_id", required=False, help_text="Alias of agent_id."
     )
     agent_name = serializers.CharField(source="agent.name", read_only=True)
-    trigger_type = serializers.CharField(help_text="event, custom or manual.")
+    trigger_type = serializers.CharField(help_text="event, custom, cron, webhook or manual.")
     config = serializers.DictField(required=False)
     conditions = serializers.JSONField(
         required=False, help_text="A flat list of rules, or a tree; answered as a tree."
@@ -83,17 +86,39 @@ class TriggerSerializer(serializers.Serializer[Trigger]):
         """The body as it came: `triggers.blueprint` names what is wrong, aliases and all."""
         return dict(data)
 
-    def get_next_run_time(self, trigger: Trigger) -> str | None:
-        return None
+    def get_next_run_time(self, trigger: Trigger) -> dt.datetime | None:
+        schedule = getattr(trigger, "schedule", None)
+        return schedule.next_fire_at if schedule else None
 
     def get_webhook_url(self, trigger: Trigger) -> str | None:
-        return None
+        """Masked: the audit trail and lists are made of this; `/webhook-url` answers it in full."""
+        return webhook.url(trigger, in_full=False)
 
 
 class StoredTrigger(TriggerSerializer):
     """The answer to a change: what is allowed and yet probably not meant stands in `warnings`."""
 
     warnings = serializers.ListField(child=serializers.CharField(), read_only=True)
+
+
+class ResumeTrigger(serializers.Serializer[dict[str, Any]]):
+    replay_skipped = serializers.BooleanField(
+        required=False,
+        default=False,
+        help_text="Also run what was skipped since the trigger stopped in error.",
+    )
+
+
+class ResumedTrigger(StoredTrigger):
+    """With `replay_skipped`, also what came of the replay."""
+
+    replayed = ReplayTold(read_only=True, required=False)
+
+
+class WebhookUrl(serializers.Serializer[dict[str, Any]]):
+    """In full with the scope `secrets`, else masked."""
+
+    webhook_url = serializers.CharField()
 
 
 class Payload(serializers.Serializer[dict[str, Any]]):
@@ -120,6 +145,26 @@ class Check(serializers.Serializer[dict[str, Any]]):
     message = serializers.CharField()
 
 
+class ScheduleState(serializers.Serializer[dict[str, Any]]):
+    """When it fires, and what became of the last fires."""
+
+    status = serializers.ChoiceField(
+        choices=["running", "not_running"], help_text="not_running: off, or past its end."
+    )
+    description = serializers.CharField()
+    cron_expression = serializers.CharField()
+    timezone = serializers.CharField()
+    next_fire_at = serializers.DateTimeField(allow_null=True)
+    last_fired_at = serializers.DateTimeField(allow_null=True)
+    last_scheduled_for = serializers.DateTimeField(allow_null=True)
+    lateness_ms = serializers.IntegerField(
+        allow_null=True, help_text="Of the last fire, from the moment that it was planned for."
+    )
+    missed = serializers.IntegerField(help_text="Since the last fire.")
+    missed_before_last = serializers.IntegerField(help_text="Between the last two fires.")
+    missed_total = serializers.IntegerField()
+
+
 class TriggerState(serializers.Serializer[dict[str, Any]]):
     """Whether an event would run the agent now, and all that speaks against it."""
 
@@ -133,6 +178,7 @@ class TriggerState(serializers.Serializer[dict[str, Any]]):
     cooldown_until = serializers.DateTimeField(allow_null=True)
     last_execution = serializers.DateTimeField(allow_null=True)
     next_run_time = serializers.DateTimeField(allow_null=True)
+    schedule = ScheduleState(allow_null=True)
     agent_status = serializers.CharField()
     queued_executions = serializers.IntegerField()
     running_executions = serializers.IntegerField()

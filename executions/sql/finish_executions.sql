@@ -8,8 +8,11 @@ SET status = CASE WHEN execution.cancel_requested AND ended.status IN ('queued',
     output = ended.output,
     error_message = ended.error_message,
     error = ended.error,
+    at_failure = COALESCE(ended.at_failure, execution.at_failure),
     run_at = CASE WHEN NOT execution.cancel_requested THEN ended.run_at END,
     resumes = ended.resumes,
+    held_for = ended.held_for,
+    holds = LEAST(execution.holds + CASE WHEN ended.held_for = '' THEN 0 ELSE 1 END, 32000),
     usage = execution.usage || ended.usage,
     finished_at = CASE
         WHEN ended.is_final OR (execution.cancel_requested AND ended.status IN ('queued', 'retrying')) THEN %(now)s
@@ -18,7 +21,7 @@ SET status = CASE WHEN execution.cancel_requested AND ended.status IN ('queued',
     deadline_at = NULL
 FROM jsonb_to_recordset(%(ended)s::jsonb) AS ended(
     id uuid, status text, reason text, output jsonb, error_message text, error jsonb, run_at timestamptz, resumes boolean,
-    usage jsonb, is_final boolean
+    held_for text, usage jsonb, is_final boolean, at_failure jsonb
 )
 WHERE execution.id = ended.id AND execution.status || '' = 'running' AND execution.lease = %(lease)s
 RETURNING execution.id, execution.status

@@ -1,14 +1,22 @@
--- queued -> running under one lease. A row that somebody cancelled or skipped meanwhile is left alone and not returned.
+-- queued -> running under one lease, and a row in the log of starts for each that does not go on from before. A row that
+-- somebody cancelled or skipped meanwhile is left alone and not returned.
 -- `|| ''` keeps the planner from walking a partial index over the status, which looks empty in old statistics and may hold
 -- the whole queue: the rows are found by their ids.
-UPDATE executions_execution AS execution
-SET status = 'running',
-    lease = %(lease)s,
-    worker = %(worker)s,
-    heartbeat = 0,
-    attempt = execution.attempt + CASE WHEN execution.resumes THEN 0 ELSE 1 END,
-    started_at = COALESCE(execution.started_at, %(now)s),
-    deadline_at = %(now)s + make_interval(secs => chosen.timeout)
-FROM unnest(%(ids)s::uuid[], %(timeouts)s::float[]) AS chosen(id, timeout)
-WHERE execution.id = chosen.id AND execution.status || '' = 'queued' AND execution.run_at IS NULL
-RETURNING execution.id
+WITH started AS (
+    UPDATE executions_execution AS execution
+    SET status = 'running',
+        lease = %(lease)s,
+        worker = %(worker)s,
+        heartbeat = 0,
+        attempt = execution.attempt + CASE WHEN execution.resumes THEN 0 ELSE 1 END,
+        started_at = COALESCE(execution.started_at, %(now)s),
+        deadline_at = %(now)s + make_interval(secs => chosen.timeout)
+    FROM unnest(%(ids)s::uuid[], %(timeouts)s::float[]) AS chosen(id, timeout)
+    WHERE execution.id = chosen.id AND execution.status || '' = 'queued' AND execution.run_at IS NULL
+    RETURNING execution.id, execution.agent_id, execution.trigger_id, execution.attempt, execution.resumes,
+        execution.correlation_id
+), logged AS (
+    INSERT INTO executions_agentstart (agent_id, trigger_id, at, is_first)
+    SELECT agent_id, trigger_id, %(now)s, attempt = 1 FROM started WHERE NOT resumes
+)
+SELECT id, correlation_id FROM started

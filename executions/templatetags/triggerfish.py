@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 import orjson
@@ -35,6 +36,12 @@ def moment(at: dt.datetime | None) -> str:
         f"{local:%Y-%m-%d %H:%M:%S %Z}",
         shown,
     )
+
+
+@register.filter
+def money(value: Decimal, currency: str) -> str:
+    """`15,000.00 USD`"""
+    return f"{value:,.2f} {currency}"
 
 
 @register.filter

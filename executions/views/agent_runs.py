@@ -16,8 +16,10 @@ from agents.models import Agent
 from agents.serializers import AgentSerializer
 from config.lib import actors, json
 from config.lib.rest import Invalid
+from config.lib.rest.names import refuse_unknown
 from crm.rest import WorkspaceRows
-from executions import launch
+from executions import launch, replay
+from executions.serializers.recovery import ReplayTold
 from executions.serializers.triggers import Started
 from triggers.event_types import InvalidPayload
 
@@ -26,6 +28,23 @@ MAX_INPUTS_BYTES = 64 * 1024
 
 class Inputs(serializers.Serializer[dict[str, Any]]):
     inputs = serializers.DictField(required=False, help_text="What steps read as @inputs.<name>.")
+
+
+class Resumed(serializers.Serializer[dict[str, Any]]):
+    replay_skipped = serializers.BooleanField(
+        required=False,
+        default=False,
+        help_text="Also run what was skipped since the agent paused at the end of its day.",
+    )
+
+
+class ActivatedAgent(AgentSerializer):
+    """With `replay_skipped`, also what came of the replay."""
+
+    replayed = ReplayTold(read_only=True, required=False)
+
+    class Meta(AgentSerializer.Meta):
+        fields: tuple[str, ...] = (*AgentSerializer.Meta.fields, "replayed")  # type: ignore[assignment]
 
 
 class AgentSwitches(WorkspaceRows):
@@ -37,11 +56,26 @@ class AgentSwitches(WorkspaceRows):
     list = None  # type: ignore[assignment]  # `agents.views` answers these two
     retrieve = None  # type: ignore[assignment]
 
-    @extend_schema(request=None)
+    @extend_schema(request=Resumed, responses=ActivatedAgent)
     @action(detail=True, methods=["post"])
     def activate(self, request: Request, **_: Any) -> Response:
-        """Makes the agent live: its triggers start runs. 400 where it has no steps."""
-        return self._switch(launch.activate, "activate")
+        """Makes the agent live: its triggers start runs. 400 where it has no steps.
+
+        An agent that paused by itself, its day being full, gets a new day from now on. With `replay_skipped` it also
+        runs what its full day skipped, at most 1,000, oldest first; `replayed` in the answer says what came of it.
+        """
+        options = Resumed(data=request.data)
+        options.is_valid(raise_exception=True)
+        if not options.validated_data["replay_skipped"]:
+            return self._switch(launch.activate, "activate")
+        told: dict[str, Any] = {}
+
+        def resume(agent: Agent) -> None:
+            told.update(replay.summary(*replay.resume_and_replay(agent)))
+
+        answer = self._switch(resume, "activate", more=told)
+        answer.data["replayed"] = told
+        return answer
 
     @extend_schema(request=None)
     @action(detail=True, methods=["post"])
@@ -55,7 +89,10 @@ class AgentSwitches(WorkspaceRows):
         """Puts the agent away; its history stays."""
         return self._switch(launch.archive, "archive")
 
-    def _switch(self, switch: Callable[[Agent], None], verb: str) -> Response:
+    def _switch(
+        self, switch: Callable[[Agent], None], verb: str, *, more: dict[str, Any] | None = None
+    ) -> Response:
+        """`more`: what `switch` adds for the trail."""
         with transaction.atomic():
             agent = self.locked_object()
             before = agent.status
@@ -64,7 +101,8 @@ class AgentSwitches(WorkspaceRows):
             except launch.CannotStart as error:
                 details = {"steps": [str(error)]}
                 raise Invalid(str(error), code="cannot_activate", details=details) from None
-            self.record(verb, agent, before={"status": before}, after={"status": agent.status})
+            after = {"status": agent.status, **({"replayed": more} if more else {})}
+            self.record(verb, agent, before={"status": before}, after=after)
         return self.answer(self.represent(self.get_object()))
 
     @extend_schema(request=Inputs, responses={202: Started})
@@ -83,8 +121,9 @@ class AgentSwitches(WorkspaceRows):
 
 
 def _inputs(body: Any) -> dict[str, Any]:
-    given = body.get("inputs") if isinstance(body, dict) else None
-    if given is None and isinstance(body, dict):
+    refuse_unknown(body, known=["inputs"])
+    given = body.get("inputs")
+    if given is None:
         return {}
     if not isinstance(given, dict):
         raise Invalid("inputs: Give an object.", details={"inputs": ["Give an object."]})

@@ -12,16 +12,18 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from config.lib import actors
-from config.lib.rest import Conflict
+from config.lib.rest import Conflict, Invalid
 from crm.rest import WorkspaceRows
-from executions import launch, replay
+from executions import launch, replay, resolving
 from executions.models import Execution
 from executions.serializers.ledger import ExecutionDetail, ExecutionSerializer
+from executions.serializers.recovery import Decided, ReplayAsked, ReplayTold
 from executions.serializers.triggers import Started
 from executions.views.filters import execution_filters
+from executions.views.recovery import asked_for, chosen, decision
 from triggers.models import Trigger
 
+RELATED = ("event", "agent", "trigger", "workspace")
 SORTS = {
     "created_at": "id",  # ids of version 7 follow the time, and have an index
     "started_at": "started_at",
@@ -36,7 +38,7 @@ class ExecutionRows(WorkspaceRows):
     """Lists of executions, without the trace, which one execution's own address has."""
 
     queryset = Execution.objects.annotate(duration=F("finished_at") - F("started_at")).defer(
-        "trace"
+        "trace", "error", "at_failure"
     )
     serializer_class = ExecutionSerializer
     filters = execution_filters()
@@ -46,13 +48,18 @@ class ExecutionRows(WorkspaceRows):
 
 @extend_schema_view(retrieve=extend_schema(responses=ExecutionDetail))
 class ExecutionView(ExecutionRows):
-    scopes: ClassVar[dict[str, str]] = {"cancel": "run", "replay": "replay"}
+    scopes: ClassVar[dict[str, str]] = {
+        "cancel": "run",
+        "resolve": "run",
+        "replay": "replay",
+        "replay_many": "replay",
+    }
 
     def get_queryset(self) -> QuerySet[Any]:
         queryset = super().get_queryset()
         if self.action != "retrieve":
             return queryset
-        return queryset.defer(None).select_related("event").prefetch_related("steps")
+        return queryset.defer(None).select_related(*RELATED).prefetch_related("steps")
 
     def get_serializer_class(self) -> Any:
         return ExecutionDetail if self.action == "retrieve" else ExecutionSerializer
@@ -75,11 +82,55 @@ class ExecutionView(ExecutionRows):
         execution = self.get_object()
         try:
             with transaction.atomic():
-                again = replay.replay(execution, actor=actors.current() or "system")
+                again = replay.replay(execution)
                 self.record("replay", execution, after={"execution_id": str(again.pk)})
         except replay.CannotReplay as error:
             raise Conflict(str(error), code="cannot_replay") from None
         return Response({"execution_id": again.pk}, status=202)
+
+    @extend_schema(
+        request=ReplayAsked,
+        responses={200: ReplayTold, 202: ReplayTold},
+        operation_id="executions_replay_many",
+    )
+    @action(detail=False, methods=["post"], url_path="replay")
+    def replay_many(self, request: Request) -> Response:
+        """Runs again what a filter finds, at most 1,000: as new executions, which pass every gate.
+
+        Ask with `dry_run` first: the answer says what it would repeat outside (`repeats`: e-mails, requests).
+        """
+        asked = asked_for(request)
+        try:
+            planned = replay.plan(
+                chosen(self.get_queryset(), self.filters, asked.filter),
+                include_replayed=asked.include_replayed,
+                limit=asked.limit,
+            )
+        except replay.TooMany as error:
+            raise Invalid(str(error), code="too_many") from None
+        if asked.dry_run:
+            return Response(replay.summary(planned))
+        with transaction.atomic():
+            done = replay.carry_out(planned)
+            told = replay.summary(planned, done)
+            self.record("replay", self.workspace, after={"filter": asked.filter, **told})
+        return Response({**told, "execution_ids": [one.pk for one in done.executions]}, status=202)
+
+    @extend_schema(request=Decided, responses=ExecutionDetail)
+    @action(detail=True, methods=["post"])
+    def resolve(self, request: Request, **_: Any) -> Response:
+        """Decides about an interrupted execution: its step in doubt is done again (`retry`), has happened
+        (`mark_done`: the run goes on after it), or the run ends (`cancel`).
+        """
+        execution = self.get_object()
+        wanted, output = decision(request)
+        try:
+            with transaction.atomic():
+                resolving.resolve(execution, wanted, by=str(request.user), output=output)
+                self.record("resolve", execution, after={"decision": wanted.value})
+        except resolving.CannotResolve as error:
+            raise Conflict(str(error), code="cannot_resolve") from None
+        return Response(ExecutionDetail(execution).data)
 
 
 @extend_schema_view(list=extend_schema(operation_id="trigger_executions_list"))

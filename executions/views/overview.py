@@ -16,10 +16,11 @@ from config.lib import clock, ids
 from crm.models import Workspace
 from crm.rest import WorkspaceView
 from executions import readiness
-from executions.models import Execution, Status
+from executions.models import AgentGate, Execution, Status
 from triggers.models import Event, EventState, Trigger, TriggerStatus
 
 _DAY = dt.timedelta(hours=24)
+LATE_SECONDS = 60  # both take a second at most where all is well, however much there is to do
 
 
 class StatsShape(serializers.Serializer[dict[str, Any]]):
@@ -38,7 +39,12 @@ class HealthShape(serializers.Serializer[dict[str, Any]]):
     triggers_enabled = serializers.BooleanField()
     checks = serializers.DictField(child=serializers.BooleanField())
     waiting_events = serializers.IntegerField()
-    oldest_waiting_seconds = serializers.FloatField(allow_null=True)
+    oldest_waiting_seconds = serializers.FloatField(
+        allow_null=True, help_text="Since when an event waits to be taken."
+    )
+    oldest_ready_seconds = serializers.FloatField(
+        allow_null=True, help_text="Since when an agent could start a run and nobody has looked."
+    )
 
 
 class Stats(WorkspaceView):
@@ -50,16 +56,23 @@ class Stats(WorkspaceView):
 
 
 class Health(WorkspaceView):
+    """`checks`: what the service stands on, and whether this workspace's events are taken and its runs are started."""
+
     @extend_schema(responses=HealthShape, operation_id="triggers_health")
     def get(self, request: Request) -> Response:
-        checks = readiness.checks()
+        waiting = _waiting(self.workspace)
+        checks = {
+            **readiness.checks(),
+            "events_are_taken": (waiting["oldest_waiting_seconds"] or 0) < LATE_SECONDS,
+            "runs_are_started": (waiting["oldest_ready_seconds"] or 0) < LATE_SECONDS,
+        }
         is_well = settings.TRIGGERS_ENABLED and all(checks.values())
         return Response(
             {
                 "status": "healthy" if is_well else "degraded",
                 "triggers_enabled": settings.TRIGGERS_ENABLED,
                 "checks": checks,
-                **_waiting(self.workspace),
+                **waiting,
             }
         )
 
@@ -96,9 +109,18 @@ def _last_day(workspace: Workspace) -> dict[str, int]:
 
 
 def _waiting(workspace: Workspace) -> dict[str, Any]:
-    """Events that no dispatcher has taken yet."""
+    """Events that no dispatcher has taken yet, and agents that no claim has looked at since they could start a run."""
+    now = clock.now()
     new = Event.objects.filter(workspace=workspace, state=EventState.NEW)
     found = new.aggregate(count=Count("pk"), oldest=Min("recorded_at"))
-    oldest = found["oldest"]
-    age = max(0.0, (clock.now() - oldest).total_seconds()) if oldest else None
-    return {"waiting_events": found["count"], "oldest_waiting_seconds": age}
+    ready = AgentGate.objects.filter(agent__workspace=workspace, next_eligible_at__lte=now)
+    since = ready.aggregate(oldest=Min("next_eligible_at"))["oldest"]
+    return {
+        "waiting_events": found["count"],
+        "oldest_waiting_seconds": _age(found["oldest"], now),
+        "oldest_ready_seconds": _age(since, now),
+    }
+
+
+def _age(since: dt.datetime | None, now: dt.datetime) -> float | None:
+    return max(0.0, (now - since).total_seconds()) if since else None

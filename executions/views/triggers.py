@@ -7,29 +7,38 @@ from typing import Any, ClassVar
 
 from django.db import transaction
 from django.db.models import QuerySet
+from django.http import Http404
+from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from config.lib import actors
+from agents.models import Agent
+from config.lib import actors, clock
 from config.lib.rest import Conflict, Filter, Invalid
+from config.lib.rest.names import refuse_unknown
+from crm.access import scopes_of
 from crm.rest import UUID_REGEX, WorkspaceViewSet
-from executions import diagnosis, launch
+from executions import diagnosis, launch, replay
 from executions.serializers.triggers import (
     FIGURES,
     DryRun,
     Payload,
+    ResumedTrigger,
+    ResumeTrigger,
     Started,
     StoredTrigger,
     TriggerSerializer,
     TriggerState,
+    WebhookUrl,
 )
 from executions.views.filters import Word
 from triggers import blueprint, failures, sources
 from triggers.event_types import InvalidPayload
-from triggers.models import Trigger, TriggerStatus
+from triggers.models import Trigger, TriggerStatus, TriggerType
+from triggers.sources import webhook
 
 
 def _with_builtin(queryset: QuerySet[Any], wanted: bool) -> QuerySet[Any]:
@@ -41,6 +50,8 @@ def _enabled(queryset: QuerySet[Any], wanted: bool) -> QuerySet[Any]:
 
 
 _AGENT = Filter("agent_id", serializers.UUIDField())
+_NO_ADDRESS = "This trigger is no webhook: it has no address."
+_ANY_CASE = {name: name for name in TriggerType.values}
 
 
 @extend_schema_view(
@@ -51,15 +62,20 @@ _AGENT = Filter("agent_id", serializers.UUIDField())
 class TriggerView(WorkspaceViewSet):
     """The triggers of the workspace; the built-in ones for running by hand are listed only where asked for."""
 
-    queryset = Trigger.objects.select_related("agent", "gate", "workspace")
+    queryset = Trigger.objects.select_related("agent", "gate", "schedule", "workspace")
     serializer_class = TriggerSerializer
     put_is_partial = True
-    etag_ignores = (*FIGURES, "updated_at")
-    scopes: ClassVar[dict[str, str]] = {"test": "run", "dry_run": "read"}
+    refuses_unknown = False  # `warnings` tells of them: other systems' bodies have more fields
+    etag_ignores = (*FIGURES, "next_run_time", "updated_at")
+    scopes: ClassVar[dict[str, str]] = {
+        "test": "run",
+        "dry_run": "read",
+        "regenerate_webhook": "secrets",
+    }
     filters = {
         "agent_id": _AGENT,
         "pipeline_id": _AGENT,
-        "trigger_type": Filter(apply=lambda rows, name: rows.filter(trigger_type=name.lower())),
+        "trigger_type": Filter("trigger_type", Word(TriggerType.values, aliases=_ANY_CASE)),
         "status": Filter("status", Word(list(TriggerStatus.values))),
         "enabled_only": Filter(field=serializers.BooleanField(), apply=_enabled),
         "include_builtin": Filter(field=serializers.BooleanField(), apply=_with_builtin),
@@ -84,6 +100,16 @@ class TriggerView(WorkspaceViewSet):
 
     def _with_warnings(self, response: Response) -> Response:
         response.data["warnings"] = self.warnings
+        return self._with_url(response)
+
+    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return self._with_url(super().retrieve(request, *args, **kwargs))
+
+    def _with_url(self, response: Response) -> Response:
+        """In full for whoever may see secrets; lists and the trail show its end only."""
+        if response.data.get("webhook_url") and "secrets" in scopes_of(self.request):
+            trigger = Trigger.objects.get(pk=response.data["id"])
+            response.data["webhook_url"] = webhook.url(trigger, in_full=True)
         return response
 
     def perform_create(self, serializer: Any) -> Trigger:
@@ -94,8 +120,10 @@ class TriggerView(WorkspaceViewSet):
     def perform_update(self, serializer: Any) -> Trigger:
         trigger: Trigger = serializer.instance
         self._refuse_builtin(trigger)
-        was_enabled = trigger.enabled
+        was_enabled, before = trigger.enabled, trigger.agent
         self._store(trigger, serializer.validated_data)
+        if trigger.agent_id != before.pk:
+            launch.hand_over(trigger, before)
         if trigger.enabled and not was_enabled:
             launch.resume(trigger)
         return trigger
@@ -121,18 +149,25 @@ class TriggerView(WorkspaceViewSet):
     @extend_schema(responses=TriggerSerializer(many=True))
     @action(detail=False, url_path=f"agent/(?P<agent_id>{UUID_REGEX})")
     def of_agent(self, request: Request, agent_id: str) -> Response:
-        return self._narrowed(agent_id=_AGENT.field.run_validation(agent_id))
+        return self._of_agent(agent_id)
 
     @extend_schema(responses=TriggerSerializer(many=True))
     @action(detail=False, url_path=f"pipeline/(?P<agent_id>{UUID_REGEX})")
     def of_pipeline(self, request: Request, agent_id: str) -> Response:
         """The same as of an agent."""
-        return self._narrowed(agent_id=_AGENT.field.run_validation(agent_id))
+        return self._of_agent(agent_id)
 
     @extend_schema(responses=TriggerSerializer(many=True))
     @action(detail=False, url_path="type/(?P<trigger_type>[a-z_A-Z]{1,50})")
     def of_type(self, request: Request, trigger_type: str) -> Response:
+        if trigger_type.lower() not in TriggerType.values:
+            raise Http404
         return self._narrowed(trigger_type=trigger_type.lower())
+
+    def _of_agent(self, agent_id: str) -> Response:
+        mine = Agent.objects.filter(workspace=self.workspace)
+        pk = _AGENT.field.run_validation(agent_id)
+        return self._narrowed(agent=get_object_or_404(mine, pk=pk))
 
     def _narrowed(self, **where: Any) -> Response:
         rows = self.paginate_queryset(self.filter_queryset(self.get_queryset().filter(**where)))
@@ -140,17 +175,35 @@ class TriggerView(WorkspaceViewSet):
 
     # --- on and off
 
-    @extend_schema(request=None)
+    @extend_schema(request=ResumeTrigger, responses=ResumedTrigger)
     @action(detail=True, methods=["post"])
     def enable(self, request: Request, **_: Any) -> Response:
-        """Listens again; an error is forgotten."""
-        return self._switch(launch.resume, "enable")
+        """Listens again; an error is forgotten.
 
-    @extend_schema(request=None)
+        With `replay_skipped` it also runs what it skipped since it stopped in error, at most 1,000, oldest first;
+        `replayed` in the answer says what came of it.
+        """
+        return self._resume(request)
+
+    @extend_schema(request=ResumeTrigger, responses=ResumedTrigger)
     @action(detail=True, methods=["post"])
     def resume(self, request: Request, **_: Any) -> Response:
         """The same as enable."""
-        return self._switch(launch.resume, "enable")
+        return self._resume(request)
+
+    def _resume(self, request: Request) -> Response:
+        options = ResumeTrigger(data=request.data)
+        options.is_valid(raise_exception=True)
+        if not options.validated_data["replay_skipped"]:
+            return self._switch(launch.resume, "enable")
+        told: dict[str, Any] = {}
+
+        def resume(trigger: Trigger) -> None:
+            told.update(replay.summary(*replay.resume_trigger(trigger)))
+
+        answer = self._switch(resume, "enable", more=told)
+        answer.data["replayed"] = told
+        return answer
 
     @extend_schema(request=None)
     @action(detail=True, methods=["post"])
@@ -164,14 +217,49 @@ class TriggerView(WorkspaceViewSet):
         """The same as disable."""
         return self._switch(launch.disable, "disable")
 
-    def _switch(self, switch: Callable[[Trigger], None], verb: str) -> Response:
+    def _switch(
+        self,
+        switch: Callable[[Trigger], None],
+        verb: str,
+        *,
+        more: dict[str, Any] | None = None,
+    ) -> Response:
+        """`more`: what `switch` adds for the trail."""
         with transaction.atomic():
             trigger = self.locked_object()
             self._refuse_builtin(trigger)
             before = trigger.status
             switch(trigger)
-            self.record(verb, trigger, before={"status": before}, after={"status": trigger.status})
+            after = {"status": trigger.status, **({"replayed": more} if more else {})}
+            self.record(verb, trigger, before={"status": before}, after=after)
         return self.answer(self.represent(self.get_object()))
+
+    # --- the address of a webhook
+
+    @extend_schema(responses=WebhookUrl)
+    @action(detail=True, url_path="webhook-url")
+    def webhook_url(self, request: Request, **_: Any) -> Response:
+        """Where the sender calls; only its end without the scope `secrets`."""
+        return self._url_of(self.get_object())
+
+    @extend_schema(request=None, responses=WebhookUrl)
+    @action(detail=True, methods=["post"], url_path="regenerate-webhook")
+    def regenerate_webhook(self, request: Request, **_: Any) -> Response:
+        """A new address; the old one works for another 24 hours. Whoever shares the address gets the new one too."""
+        with transaction.atomic():
+            trigger = self.locked_object()
+            endpoint = webhook.endpoint_of(trigger)
+            if endpoint is None:
+                raise Conflict(_NO_ADDRESS, code="no_webhook")
+            endpoint.replace_token(now=clock.now())
+            self.record("regenerate_webhook", trigger)
+        return self._url_of(trigger)
+
+    def _url_of(self, trigger: Trigger) -> Response:
+        found = webhook.url(trigger, in_full="secrets" in scopes_of(self.request))
+        if found is None:
+            raise Conflict(_NO_ADDRESS, code="no_webhook")
+        return Response({"webhook_url": found})
 
     # --- trying it
 
@@ -205,6 +293,7 @@ class TriggerView(WorkspaceViewSet):
 
     def _payload(self, trigger: Trigger) -> dict[str, Any] | None:
         body: Any = self.request.data
+        refuse_unknown(body, known=["event"])
         given = body.get("event")
         if given is None:
             return None

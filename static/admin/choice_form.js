@@ -17,9 +17,12 @@
         body.replaceChildren(el("p", {class: "tf-note"}, "Choose a type first."));
         return;
       }
-      const form = params({schema: kind.schema, value: current, change: (fresh) => commit(fresh), choices: config.choices, marks: first ? marks : () => {}});
+      const preview = kind.preview ? window.Triggerfish.schedulePreview(kind.preview) : null;
+      const change = (fresh) => { commit(fresh); preview?.show(fresh); };
+      const form = params({schema: kind.schema, value: current, change, choices: config.choices, marks: first ? marks : () => {}});
       form.classList.add("tf-plain");
-      body.replaceChildren(el("p", {class: "tf-note"}, kind.description), form);
+      body.replaceChildren(el("p", {class: "tf-note"}, kind.description), form, ...(preview ? [preview.element] : []));
+      preview?.show(current);
       first = false;
     }
 

@@ -85,6 +85,19 @@
     };
   }
 
+  // The list below the field repeats what stands at its place by now; what found no place stays in it.
+  function untell(box, body, config) {
+    const placed = [...body.querySelectorAll(".tf-problem")].map((one) => one.textContent);
+    const lines = [...(box.parentElement?.parentElement || box).querySelectorAll("ul li")].filter((line) => !box.contains(line));
+    for (const problem of (config.problems || []).filter((one) => one.path)) {
+      const said = placed.findIndex((text) => problem.message.endsWith(text));
+      const line = lines.findIndex((one) => one.textContent.trim().endsWith(problem.message));
+      if (said < 0 || line < 0) continue;
+      placed.splice(said, 1);
+      lines.splice(line, 1)[0].remove();
+    }
+  }
+
   // Lists of rows all move, copy and go the same way.
   function move(list, from, to) {
     if (to < 0 || to >= list.length) return false;
@@ -116,6 +129,7 @@
       if (event.key === "Enter" && event.target.matches("input")) event.preventDefault(); // Enter must not save a half-filled page
     });
     editors[box.dataset.editor]({box, body, value, config, commit, marks: problemsOf(config)});
+    untell(box, body, config);
   }
 
   const bootAll = () => document.querySelectorAll(".tf-editor").forEach(boot);

@@ -14,7 +14,7 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from agents import addresses, http, transport
+from agents import addresses, answers, http, transport
 from agents.actions import ActionFailed
 from agents.addresses import NotAllowed
 
@@ -134,7 +134,7 @@ async def test_decodes_by_content_type(
 
 
 async def test_an_answer_that_is_too_large_is_not_read_to_its_end(server: HTTPServer) -> None:
-    server.expect_request("/").respond_with_data(b"x" * (http.MAX_BYTES + 1))
+    server.expect_request("/").respond_with_data(b"x" * (answers.MAX_BYTES + 1))
     with pytest.raises(ActionFailed, match="more than 1024 KiB"):
         await http.request("GET", url=server.url_for("/"))
 
@@ -203,7 +203,7 @@ async def test_redirects_are_off_unless_asked_for(server: HTTPServer) -> None:
     got = await http.request("GET", url=url)
     assert got.status == 302
     with pytest.raises(ActionFailed, match="redirects are not followed") as failed:
-        http.expect(got)
+        answers.expect(got)
     assert "secret" not in str(failed.value)
 
 
@@ -275,12 +275,12 @@ async def test_another_host_gets_no_headers_and_no_body(server: HTTPServer, sett
     ],
 )
 def test_statuses(status: int, wanted: int | None, fails: bool, again: bool) -> None:
-    answer = http.Answer(status, "http://x.example/", {}, {"why": "because"}, 10)
+    answer = answers.Answer(status, "http://x.example/", {}, {"why": "because"}, 10)
     if not fails:
-        http.expect(answer, status=wanted)
+        answers.expect(answer, status=wanted)
         return
     with pytest.raises(ActionFailed, match=rf"answered {status}.*because") as failed:
-        http.expect(answer, status=wanted)
+        answers.expect(answer, status=wanted)
     assert failed.value.retryable is again
 
 
@@ -299,23 +299,23 @@ def test_retry_after_as_a_date() -> None:
 
 
 def _retry_after(header: str) -> float | None:
-    answer = http.Answer(503, "http://x.example/", {"retry-after": header}, None, 0)
+    answer = answers.Answer(503, "http://x.example/", {"retry-after": header}, None, 0)
     with pytest.raises(ActionFailed) as failed:
-        http.expect(answer)
+        answers.expect(answer)
     return failed.value.retry_after
 
 
 def test_a_secret_that_the_peer_repeats_is_not_told() -> None:
-    answer = http.Answer(401, "http://x.example/", {}, "bad key k-123", 10)
+    answer = answers.Answer(401, "http://x.example/", {}, "bad key k-123", 10)
     with pytest.raises(ActionFailed, match=r"bad key \[redacted\]"):
-        http.expect(answer, known=("k-123",))
+        answers.expect(answer, known=("k-123",))
 
 
 @pytest.mark.parametrize(
     ("status", "again"), [(500, False), (502, False), (503, True), (429, True)]
 )
 def test_what_may_have_taken_effect_is_not_sent_again(status: int, again: bool) -> None:
-    answer = http.Answer(status, "http://x.example/", {}, None, 0)
+    answer = answers.Answer(status, "http://x.example/", {}, None, 0)
     with pytest.raises(ActionFailed) as failed:
-        http.expect(answer, repeatable=False)
+        answers.expect(answer, repeatable=False)
     assert failed.value.retryable == again

@@ -98,3 +98,34 @@ def test_the_keyboard_is_enough(system: Trial, owner_page: Page) -> None:
     expect(stages).to_have_count(len(before) + 1)
     after = [stage.input_value() for stage in stages.all()]
     assert after == [*before[:-1], "Dormant", before[-1]]
+
+
+def test_a_fault_is_told_once_at_its_place(system: Trial, owner_page: Page) -> None:
+    page = owner_page
+    page.goto(f"{system.url}/admin/agents/agent/add/")
+    page.fill("#id_name", "Unfinished")
+    for number, action in enumerate(("create_note", "send_email"), start=1):
+        page.get_by_role("button", name="Add a step").click()
+        page.get_by_label(f"Action of step {number}").select_option(action)
+    save(page)
+    expect(page.locator(".tf-problem")).to_have_count(4)
+    expect(page.get_by_text("This field is required.")).to_have_count(4)
+
+
+def test_the_second_of_two_editors_is_told(system: Trial, owner_page: Page) -> None:
+    page, other = owner_page, owner_page.context.new_page()
+    page.goto(f"{system.url}/admin/crm/contact/")
+    page.locator("#result_list tbody a").first.click()
+    other.goto(page.url)
+    other.fill("#id_title", "Chief of theirs")
+    save(other)
+    expect(other.locator("body")).to_contain_text("was changed successfully")
+    page.fill("#id_phone", "555 0100")
+    save(page)
+    expect(page.locator("body")).to_contain_text(
+        "Somebody else changed this while you had the page open: Title."
+    )
+    expect(page.locator("#id_phone")).to_have_value("555 0100")
+    save(page)
+    expect(page.locator("body")).to_contain_text("was changed successfully")
+    other.close()

@@ -116,6 +116,7 @@ def test_it_answers_and_says_where(up: Up) -> None:
     keys = up.place.keys()
     assert f"http://127.0.0.1:{up.port}/" in said
     assert Address("127.0.0.1", up.port).answers()
+    assert Address("127.0.0.1", up.port).answers("/readyz")
     assert json.loads((up.place.root / "demo.json").read_text())["login"] is True
     assert re.search(rf"admin / {keys['DEMO_PASSWORD']}\b", said)
 

@@ -104,6 +104,7 @@ def test_a_session_needs_csrf_and_says_which_workspace(
     foreign = client.get(CONTACTS, headers={"X-Workspace": "foreign"})
     assert unknown.status_code == foreign.status_code == 403
     assert unknown.json()["error_message"] == foreign.json()["error_message"]
+    assert "X-Workspace" in foreign.json()["error_message"]
     session = client.session
     session["workspace"] = "acme"
     session.save()

@@ -152,6 +152,33 @@ def test_programs_are_thanked_and_only_noted(browser: Client, form: Form, how: s
     assert not Event.objects.exists()
 
 
+def test_what_is_sent_twice_counts_once(browser: Client, form: Form) -> None:
+    token = form_tokens.issue(form, aged=60)
+    first, second = (post(browser, form, token=token) for _ in range(2))
+    assert first["Location"] == second["Location"]
+    assert FormSubmission.objects.count() == 1
+    assert Event.objects.filter(type="form_submitted").count() == 1
+    form.refresh_from_db()
+    assert form.submissions_count == 1
+
+
+def test_a_person_may_answer_again(browser: Client, form: Form) -> None:
+    token = form_tokens.issue(form, aged=60)
+    post(browser, form, token=token)
+    post(browser, form, token=token, message="One more thing")
+    post(browser, form)  # the page was opened anew
+    assert FormSubmission.objects.filter(is_spam=False).count() == 3
+
+
+def test_what_was_too_fast_may_be_sent_again(browser: Client, form: Form) -> None:
+    with time_machine.travel("2026-11-20 10:00:00Z", tick=False) as clock:
+        token = form_tokens.issue(form)
+        post(browser, form, token=token)
+        clock.shift(5)
+        post(browser, form, token=token)
+    assert sorted(FormSubmission.objects.values_list("is_spam", flat=True)) == [False, True]
+
+
 def test_how_fast_is_too_fast_can_be_set(browser: Client, form: Form, settings: Settings) -> None:
     settings.FORM_MIN_SECONDS = 0
     post(browser, form, token=form_tokens.issue(form))

@@ -79,3 +79,39 @@ def test_a_longer_list_costs_no_more_queries(
     api.get("/api/v1/opportunities")  # marks the token as used
     with django_assert_num_queries(4):  # token, membership, count, rows
         assert len(api.get("/api/v1/opportunities").json()["results"]) == 5
+
+
+def test_a_field_that_nobody_reads_is_refused_by_name(api: APIClient) -> None:
+    misspelt = api.post(CONTACTS, {"first_name": "Ann", "emial": "ann@example.org"})
+    assert (misspelt.status_code, misspelt.json()["details"]) == (
+        400,
+        {"emial": ["Unknown field. Did you mean 'email'?"]},
+    )
+    path = f"{CONTACTS}/{api.post(CONTACTS, {'first_name': 'Ann'}).json()['id']}"
+    (told,) = api.patch(path, {"zzz": 1}).json()["details"]["zzz"]
+    assert told.startswith("Unknown field.")
+    assert api.patch(path, {"x" * 5000: 1}).status_code == 400
+    read = api.get(path).json()
+    assert (
+        api.put(path, {**read, "title": "CEO"}).status_code == 200
+    )  # what was read may be sent back
+    assert Contact.objects.get().title == "CEO"
+
+
+def test_a_parameter_that_a_list_does_not_have_is_refused_by_name(api: APIClient) -> None:
+    api.post(CONTACTS, {"first_name": "Ann"})
+    refused = api.get(f"{CONTACTS}?emial=ann@example.org")
+    assert (refused.status_code, refused.json()["details"]) == (
+        400,
+        {"emial": ["Unknown parameter. Did you mean 'email'?"]},
+    )
+    assert api.get(f"{CONTACTS}/export?emial=x").status_code == 400
+    assert api.get("/api/v1/form-submissions?search=x").status_code == 400  # it has no search
+    assert api.get(f"{CONTACTS}?_=1700000000").json()["total_count"] == 1
+
+
+def test_a_contact_keeps_something_to_call_it_by(api: APIClient) -> None:
+    path = f"{CONTACTS}/{api.post(CONTACTS, {'first_name': 'Ann', 'phone': '1'}).json()['id']}"
+    assert api.patch(path, {"first_name": ""}).status_code == 200
+    assert api.patch(path, {"phone": ""}).status_code == 400
+    assert api.patch(path, {"phone": "", "email": "ann@example.org"}).status_code == 200

@@ -151,3 +151,29 @@ def test_twenty_equal_submissions_at_once_make_one_contact() -> None:
     form.refresh_from_db()
     assert form.submissions_count == 20
     assert form.last_submitted_at == FormSubmission.objects.latest("submitted_at").submitted_at
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_sending_that_comes_five_times_at_once_counts_once() -> None:
+    acme = Workspace.objects.create(name="Acme", slug="acme")
+    form = Form.objects.create(workspace=acme, name="Inbound", slug="inbound")
+    ids: list[object] = []
+    start = threading.Barrier(5)
+
+    def send() -> None:
+        try:
+            mine = Form.objects.get(pk=form.pk)
+            start.wait(30)
+            ids.append(submissions.submit(mine, ANN, sending="a" * 64).submission.pk)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=send) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert ids == [FormSubmission.objects.get().pk] * 5
+    assert sorted(told()) == ["contact_created", "form_submitted"]
+    form.refresh_from_db()
+    assert form.submissions_count == 1

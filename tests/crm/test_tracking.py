@@ -361,7 +361,8 @@ def test_a_workspace_goes_with_all_that_it_owns(
 
 
 def test_a_stage_belongs_to_the_workspace(acme: Workspace, other: Workspace) -> None:
-    row = deal(acme, stage="Nowhere", contact=Contact.objects.create(workspace=other))
+    foreign = Contact.objects.create(workspace=other)
+    row = Opportunity(workspace=acme, name="Deal", stage="Nowhere", contact=foreign)
     with pytest.raises(ValidationError) as error:
         row.full_clean()
     assert set(error.value.message_dict) == {"stage", "contact"}

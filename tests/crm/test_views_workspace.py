@@ -11,6 +11,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from rest_framework.test import APIClient
 
+from crm import retention
 from crm.models import ApiToken, Opportunity, Role, Workspace
 from tests.conftest import MakeClient, MakeMember
 from triggers.models import Event
@@ -48,7 +49,12 @@ def test_deals_follow_a_renamed_stage_without_events(api: APIClient, acme: Works
         ({"rename_stages": {"Lead": " "}}, "rename_stages"),
         ({"timezone": "Mars/Olympus"}, "timezone"),
         ({"slug": "a b"}, "slug"),
-        ({"retention": {"events": 0}}, "retention"),
+        ({"retention": {"payloads": 0}}, "retention"),
+        ({"retention": {"payloads": "7"}}, "retention"),
+        ({"retention": {"events": 7}}, "retention"),
+        ({"retention": {"nothing": None}}, "retention"),
+        ({"retention": [7]}, "retention"),
+        ({"queue_limit": 0}, "queue_limit"),
         ({"name": ""}, "name"),
     ],
 )
@@ -171,3 +177,29 @@ def test_the_command_prints_a_token_and_nothing_else(
             call_command(
                 "create_token", **{"workspace": "acme", "user": "ann", "scopes": "read", **options}
             )
+
+
+def test_history_is_kept_as_long_as_the_workspace_says(api: APIClient, acme: Workspace) -> None:
+    assert api.get(WORKSPACE).json()["retention"]["payloads"] == 7
+    answer = api.patch(WORKSPACE, {"retention": {"executions": 60, "skipped": 5}})
+    assert answer.json()["retention"] == {
+        **dict.fromkeys(retention.NAMES, 60),
+        "skipped": 5,
+        "payloads": 7,
+    }
+    answer = api.patch(WORKSPACE, {"retention": {"executions": None, "payloads": 3}})
+    acme.refresh_from_db()
+    assert acme.retention == {"skipped": 5, "payloads": 3}
+    assert answer.json()["retention"]["executions"] == 30
+
+
+def test_a_period_that_does_not_fit_is_named(api: APIClient) -> None:
+    answer = api.patch(WORKSPACE, {"retention": {"payloads": 0, "events": 1}})
+    assert list(answer.json()["details"]["retention"]) == ["payloads", "events"]
+
+
+def test_members_of_a_role(api: APIClient, member: MakeMember) -> None:
+    member("bob", role=Role.VIEWER)
+    found = api.get(f"{MEMBERS}?role=viewer").json()["results"]
+    assert [one["username"] for one in found] == ["bob"]
+    assert list(api.get(f"{MEMBERS}?role=boss").json()["details"]) == ["role"]

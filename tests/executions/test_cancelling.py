@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from agents.actions import Effect, Scene
+from config.lib.threads import in_thread
 from crm.models import Note
 from executions import executor, launch, queue, reaper
 from executions.models import Execution, Status, StepState
-from executions.threads import in_thread
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Run = Callable[[], None]

@@ -19,7 +19,7 @@ from agents.models import Agent
 from config.asgi import application
 from crm import tokens
 from crm.models import Membership, Workspace
-from executions import consumers, live, seats
+from executions import consumers, live, numbering, seats
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Socket: TypeAlias = Any  # a WebsocketCommunicator, which has no types
@@ -87,7 +87,7 @@ async def test_a_member_hears_the_news_of_the_workspace(
     await socket.send_to(text_data='{"type":"ping"}')
     while (message := json.loads(await socket.receive_from(timeout=5)))["seq"] != 1:
         await socket.send_to(text_data='{"type":"ping"}')
-        await asyncio.sleep(live.PULSE_SECONDS / 4)
+        await asyncio.sleep(numbering.PULSE_SECONDS / 4)
 
 
 async def test_news_of_one_agent(

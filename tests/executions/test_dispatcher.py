@@ -145,6 +145,7 @@ def test_a_bad_event_stays_alone_and_dies_after_five_tries(
     acme: Workspace, trigger: Trigger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bad = emit(acme, broken=True)
+    worse = emit(acme, broken=True)
     good = emit(acme)
     decide = deciding.decide
 
@@ -157,9 +158,62 @@ def test_a_bad_event_stays_alone_and_dies_after_five_tries(
     for _ in range(dispatcher.MAX_ATTEMPTS):
         dispatcher.dispatch()
     bad.refresh_from_db()
+    worse.refresh_from_db()
+    assert worse.state == EventState.DEAD
     assert (bad.state, bad.error) == (EventState.DEAD, "ValueError: cannot be decided")
     assert Execution.objects.get().event_id == good.pk
-    assert Alert.objects.get().kind == AlertKind.DEAD_EVENT
+    assert Alert.objects.get().kind == AlertKind.DEAD_EVENT  # one for all that die of the same
+
+
+def failing_with(monkeypatch: pytest.MonkeyPatch, sql: str) -> None:
+    """From here on the database refuses each batch with the error that `sql` gives."""
+
+    def refuse(*args: Any, **kwargs: Any) -> Any:
+        with connection.cursor() as cursor:
+            cursor.execute(sql)
+
+    monkeypatch.setattr(deciding, "decide", refuse)
+
+
+def test_an_event_is_not_blamed_for_a_lock(
+    acme: Workspace, trigger: Trigger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    event = emit(acme)
+    failing_with(monkeypatch, "DO $$ BEGIN RAISE lock_not_available; END $$")
+    for _ in range(dispatcher.MAX_ATTEMPTS + 1):
+        dispatcher.dispatch()
+    assert dispatcher._one_by_one(now=None) == 0
+    event.refresh_from_db()
+    assert (event.state, event.attempts) == (EventState.NEW, 0)
+
+
+def test_an_event_that_the_database_cannot_take_does_not_block_the_others(
+    acme: Workspace, trigger: Trigger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PostgreSQL calls this operational too, and Django an OperationalError."""
+    event = emit(acme)
+    failing_with(monkeypatch, "DO $$ BEGIN RAISE statement_too_complex; END $$")
+    for _ in range(dispatcher.MAX_ATTEMPTS):
+        dispatcher.dispatch()
+    event.refresh_from_db()
+    assert event.state == EventState.DEAD
+
+
+def test_an_event_that_is_deleted_meanwhile_is_nobodys_error(
+    acme: Workspace, trigger: Trigger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = emit(acme)
+
+    def vanish(*args: Any, **kwargs: Any) -> Any:
+        raise ValueError("cannot be decided")
+
+    monkeypatch.setattr(deciding, "decide", vanish)
+    real = Event.objects.count_attempt
+    monkeypatch.setattr(
+        type(Event.objects), "count_attempt", lambda self, ids: real(ids) and gone.delete()
+    )
+    assert dispatcher.dispatch() == 0
+    assert not Alert.objects.exists()
 
 
 def test_a_second_dispatcher_waits_its_turn(acme: Workspace, trigger: Trigger) -> None:

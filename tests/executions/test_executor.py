@@ -11,6 +11,7 @@ import pytest
 
 from agents.actions import ActionFailed, Effect, Scene
 from config.lib import clock
+from config.lib.threads import in_thread
 from crm.models import Note, Workspace
 from executions import executor, launch, performing, queue, reaper, sweep
 from executions.models import (
@@ -24,7 +25,6 @@ from executions.models import (
     StepState,
     TriggerGate,
 )
-from executions.threads import in_thread
 from triggers import events
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -134,6 +134,27 @@ def test_a_defect_ends_the_run_with_its_stack(
     assert execution.status == Status.FAILED
     assert execution.error is not None
     assert "KeyError" in execution.error["stack"]
+
+
+def test_a_failure_that_cannot_even_be_read_ends_its_run(
+    start: Callable[..., Execution], act: Callable[..., None], run_everything_due: Run
+) -> None:
+    class Unreadable(Exception):
+        def __str__(self) -> str:
+            raise ValueError("no words")
+
+    begun = []
+
+    async def defect(scene: Scene, params: dict[str, Any]) -> None:
+        begun.append(scene)
+        raise Unreadable
+
+    act("defect", defect, effect=Effect.NONE)
+    execution = start({"action": "defect"})
+    run_everything_due()
+    execution.refresh_from_db()
+    assert (execution.status, len(begun)) == (Status.FAILED, 1)
+    assert execution.error_message == "What it came to could not be read (ValueError)."
 
 
 def test_one_failure_never_touches_the_others(

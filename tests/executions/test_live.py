@@ -14,7 +14,7 @@ import redis
 from django.conf import settings
 from django.db import transaction
 
-from executions import live
+from executions import live, numbering
 
 Notices = list[dict[str, Any]]
 
@@ -106,7 +106,7 @@ def test_what_redis_did_not_take_is_made_good_by_an_overflow(
     failed = live.figures()["failed"]
     away = redis.Redis.from_url("redis://127.0.0.1:1/0", retry=None)
     with monkeypatch.context() as patched:
-        patched.setattr(live, "_client", away)
+        patched.setattr(numbering, "_client", away)
         began = time.monotonic()
         live.push(workspace_id, {"type": "lost"})
         assert time.monotonic() - began < 0.05

@@ -12,9 +12,9 @@ from django.db import OperationalError, connection
 from agents.actions import ActionFailed, Effect, Scene
 from agents.models import Agent
 from config.lib import clock
+from config.lib.threads import in_thread
 from executions import executor, journal, loading, queue, sweep
 from executions.models import AgentGate, Execution, Status, Step, StepState
-from executions.threads import in_thread
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Run = Callable[[], None]
@@ -126,12 +126,12 @@ def test_one_end_that_cannot_be_written_does_not_hold_up_the_others(
     bad, good = start({"action": "rest"}), start({"action": "rest"}, name="B")
     end = journal.RunJournal._end
 
-    def spoil(step: Step, *args: Any, **kwargs: Any) -> Any:
+    def spoil(self: journal.RunJournal, step: Step, *args: Any, **kwargs: Any) -> Any:
         if step.execution_id == bad.pk:
             step.number = 100_000
-        return end(step, *args, **kwargs)
+        return end(self, step, *args, **kwargs)
 
-    monkeypatch.setattr(journal.RunJournal, "_end", staticmethod(spoil))
+    monkeypatch.setattr(journal.RunJournal, "_end", spoil)
     executor.drain()
     assert (status_of(bad), status_of(good)) == (Status.FAILED, Status.COMPLETED)
     assert "could not be stored" in bad.error_message

@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from agents.models import Agent, AgentStatus
 from config.lib import clock
 from crm.models import Workspace
-from executions import dispatcher, queue
+from executions import dispatcher, queue, sweep
 from executions.models import AgentGate, AgentStart, Alert, Execution, Reason, Status
 from tests.stories import MakeAgent, MakeTrigger
 from triggers import events
@@ -92,7 +92,8 @@ def test_at_most_so_many_starts_in_any_minute(queued: Callable[..., Trigger]) ->
     finish_all()
     assert claim(now=now + dt.timedelta(seconds=59)) == []
     gate = AgentGate.objects.get(agent__name="A")
-    assert gate.next_eligible_at == gate.limited_until == now + dt.timedelta(seconds=60)
+    assert gate.next_eligible_at == now + dt.timedelta(seconds=60)
+    assert gate.limited_until == now + dt.timedelta(seconds=119)  # one notice in any minute
     assert len(claim(now=now + dt.timedelta(seconds=60.5))) == 10
 
 
@@ -197,3 +198,34 @@ def test_what_waited_too_long_is_skipped(queued: Callable[..., Trigger]) -> None
     assert set(Execution.objects.values_list("status", "reason")) == {
         (Status.SKIPPED, Reason.EXPIRED)
     }
+
+
+@pytest.mark.parametrize(
+    ("served", "started"),
+    [
+        (dt.timedelta(milliseconds=3), dt.timedelta(milliseconds=3)),
+        (dt.timedelta(hours=2), dt.timedelta()),
+    ],
+    ids=["another claim was quicker", "the clock was set back"],
+)
+def test_starts_do_not_go_back_in_time(
+    queued: Callable[..., Trigger], served: dt.timedelta, started: dt.timedelta
+) -> None:
+    queued(1)
+    now = clock.now()
+    AgentGate.objects.update(last_served_at=now + served)
+    assert claim(now=now)
+    assert Execution.objects.get().started_at == now + started
+
+
+def test_a_full_day_with_a_long_queue_is_skipped_in_portions(
+    queued: Callable[..., Trigger], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queued(9, max_executions_per_day=2)
+    monkeypatch.setattr(queue, "SKIPPED_AT_ONCE", 3)
+    claim()
+    left = Execution.objects.filter(status=Status.QUEUED)
+    assert (Execution.objects.filter(reason=Reason.DAILY_LIMIT).count(), left.count()) == (3, 4)
+    sweep.sweep()
+    assert Execution.objects.filter(reason=Reason.DAILY_LIMIT).count() == 7
+    assert Alert.objects.count() == 1

@@ -124,11 +124,11 @@ def test_a_replay_counts_the_cooldown_from_now(
     happen("often")
     run_everything_due()
     execution = Execution.objects.get()
-    assert replay.replay(execution, actor="system").status == Status.SKIPPED
+    assert replay.replay(execution).status == Status.SKIPPED
     yesterday = clock.now() - dt.timedelta(days=1)
     TriggerGate.objects.update(last_accepted_at=yesterday)
     Event.objects.update(recorded_at=yesterday)
-    again = replay.replay(execution, actor="system")
+    again = replay.replay(execution)
     assert (again.status, again.replay_no) == (Status.QUEUED, 2)
 
 

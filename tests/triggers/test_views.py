@@ -49,6 +49,7 @@ def test_emitting_records_an_event(api: APIClient, acme: Workspace, owner: Any) 
         ({"endpoint": 7, "data": {}}, 400, "endpoint"),
         ({"endpoint": "webhook:x", "data": {}}, 400, "endpoint"),
         ({"endpoint": "a", "data": {}, "dedupe_key": None}, 400, "dedupe_key"),
+        ({"endpoint": "a", "data": {}, "dedup_key": "7"}, 400, "dedup_key"),
         ({"endpoint": "tests_views.open", "data": {}}, 400, "data"),
         ({"endpoint": "tests_views.secret", "data": {}}, 403, None),
         ({"endpoint": "manual", "data": {}}, 403, None),

@@ -1,6 +1,17 @@
 """What happens, and who listens."""
 
 from triggers.models.event import Event, EventState
+from triggers.models.schedule import Schedule
 from triggers.models.trigger import Trigger, TriggerStatus, TriggerType
+from triggers.models.webhook import WebhookEndpoint, WebhookRejection
 
-__all__ = ["Event", "EventState", "Trigger", "TriggerStatus", "TriggerType"]
+__all__ = [
+    "Event",
+    "EventState",
+    "Schedule",
+    "Trigger",
+    "TriggerStatus",
+    "TriggerType",
+    "WebhookEndpoint",
+    "WebhookRejection",
+]

@@ -23,9 +23,23 @@ class EventQuerySet(models.QuerySet["Event"]):
         """The oldest events that no dispatcher has seen. Uses index event_new."""
         return self.filter(state=EventState.NEW).order_by("id")[:limit]
 
+    def held(self, pk: uuid.UUID) -> Event | None:
+        """The event under its row's lock: nobody deletes it or its payload until the transaction ends."""
+        return self.select_for_update(no_key=True).filter(pk=pk).first()
+
+    def hold(self, ids: Iterable[uuid.UUID]) -> set[uuid.UUID]:
+        """`held` for many: those that are still there."""
+        rows = self.select_for_update(no_key=True).filter(pk__in=list(ids)).order_by("pk")
+        return set(rows.values_list("pk", flat=True))
+
     def count_attempt(self, ids: Iterable[uuid.UUID]) -> int:
         return self.filter(pk__in=list(ids), state=EventState.NEW).update(
             attempts=models.F("attempts") + 1
+        )
+
+    def give_attempt_back(self, pk: uuid.UUID) -> int:
+        return self.filter(pk=pk, state=EventState.NEW, attempts__gt=0).update(
+            attempts=models.F("attempts") - 1
         )
 
     def bury(self, pk: uuid.UUID, *, error: str) -> bool:
@@ -37,13 +51,10 @@ class EventQuerySet(models.QuerySet["Event"]):
             == 1
         )
 
-    def revive(self, pk: uuid.UUID) -> bool:
-        return (
-            self.filter(pk=pk, state=EventState.DEAD).update(
-                state=EventState.NEW, attempts=0, error=""
-            )
-            == 1
-        )
+    def revive(self, ids: Iterable[uuid.UUID]) -> int:
+        """Dead events are new again; answers how many were dead."""
+        dead = self.filter(pk__in=list(ids), state=EventState.DEAD)
+        return dead.update(state=EventState.NEW, attempts=0, error="")
 
 
 class Event(models.Model):
@@ -55,7 +66,7 @@ class Event(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     workspace = models.ForeignKey(
         Workspace, models.CASCADE, related_name="events", db_index=False
-    )  # leads event_newest
+    )  # leads event_own
     type = models.CharField(max_length=200)
     topic = models.CharField(max_length=300)
     source = models.CharField(max_length=50)
@@ -79,6 +90,12 @@ class Event(models.Model):
     attempts = models.PositiveSmallIntegerField(default=0)
     executions_count = models.PositiveIntegerField(default=0)
     error = models.TextField(blank=True, default="")
+    executions_pruned = models.PositiveIntegerField(
+        db_default=0
+    )  # of executions_count, those that were deleted before the event
+    bodies_kept_days = models.PositiveSmallIntegerField(
+        null=True, editable=False
+    )  # set when the payload was deleted, after so many days
 
     objects = EventQuerySet.as_manager()
 
@@ -89,13 +106,14 @@ class Event(models.Model):
                 fields=["workspace", "source", "dedupe_key"],
                 condition=~Q(dedupe_key=""),
                 name="event_dedupe_once",
-            )
+            ),
+            # What executions refer to; read backwards, the history of a workspace.
+            models.UniqueConstraint(fields=["workspace", "id"], name="event_own"),
         ]
         indexes = [
             models.Index(
                 fields=["id"], condition=Q(state="new"), name="event_new"
             ),  # EventQuerySet.waiting
-            models.Index(fields=["workspace", "-id"], name="event_newest"),  # history
             models.Index(
                 fields=["workspace", "subject", "-id"],
                 condition=~Q(subject=""),
@@ -105,7 +123,20 @@ class Event(models.Model):
                 fields=["workspace", "type", "-id"], name="event_type_newest"
             ),  # history of one type
             models.Index(fields=["root_id"], name="event_root"),  # a chain
+            models.Index(
+                fields=["workspace", "-id"], condition=Q(state="dead"), name="event_dead"
+            ),  # the dead
         ]
 
     def __str__(self) -> str:
         return f"{self.type} {self.id}"
+
+    @property
+    def bodies_deleted(self) -> str:
+        """`deleted after 7 days` where the payload is gone, else empty."""
+        return deleted_after(self.bodies_kept_days)
+
+
+def deleted_after(days: int | None) -> str:
+    """How people are told that a body is gone; empty while it is there."""
+    return "" if days is None else f"deleted after {days} day{'' if days == 1 else 's'}"

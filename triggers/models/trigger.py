@@ -11,12 +11,15 @@ from django.db.models import Q
 
 from agents.models import Agent
 from config.lib.ids import uuid7
+from config.lib.secrets import EncryptedTextField
 from crm.models import Workspace
 
 
 class TriggerType(models.TextChoices):
     EVENT = "event", "CRM or application event"
     CUSTOM = "custom", "Custom event"
+    CRON = "cron", "Schedule"
+    WEBHOOK = "webhook", "Webhook"
     MANUAL = "manual", "Run by hand"
 
 
@@ -68,11 +71,14 @@ class Trigger(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="triggers")
-    agent = models.ForeignKey(Agent, models.CASCADE, related_name="triggers")
+    agent = models.ForeignKey(Agent, models.CASCADE, related_name="triggers", db_constraint=False)
     name = models.CharField(max_length=255)
     description = models.TextField(blank=True, default="", max_length=5000)
     trigger_type = models.CharField(max_length=20, choices=TriggerType)
     config = models.JSONField(default=dict, blank=True)
+    sealed = EncryptedTextField(
+        blank=True, default="", editable=False
+    )  # secrets of the configuration, as JSON
     topic = models.CharField(max_length=300, editable=False)
     conditions = models.JSONField(default=dict, blank=True)
     input_mapping = models.JSONField(default=dict, blank=True)
@@ -99,6 +105,7 @@ class Trigger(models.Model):
     class Meta:
         ordering = ["name"]
         constraints = [
+            models.UniqueConstraint(fields=["workspace", "id"], name="trigger_own"),
             models.UniqueConstraint(
                 fields=["workspace", "name"],
                 condition=Q(is_builtin=False),

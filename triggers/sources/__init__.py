@@ -31,17 +31,24 @@ class Source(ABC):
     label: ClassVar[str]
     description: ClassVar[str] = ""
     config_schema: ClassVar[dict[str, Any]]
+    preview: ClassVar[str] = ""  # the address that says what a configuration means
+    top_level: ClassVar[tuple[str, ...]] = ()  # fields of the config that are also taken beside it
 
     def check(self, config: Config, *, workspace: Workspace) -> Problems:
         """What is wrong with the configuration, by path; empty where nothing is.
 
         This asks the schema; a source adds what a schema cannot say in `check_further`.
         """
-        problems: Problems = {}
-        for error in jsonschema_rs.Draft202012Validator(self.config_schema).iter_errors(config):
-            for path, message in _explain(error, self.config_schema):
-                problems.setdefault(path, []).append(message)
+        problems = schema_problems(self.config_schema, config)
         return problems or self.check_further(config, workspace=workspace)
+
+    def prepare(self, config: Config, *, sealed: str) -> Config:
+        """The configuration as it is checked; `sealed` is what `seal` kept apart when it was stored last."""
+        return config
+
+    def seal(self, config: Config) -> tuple[Config, str]:
+        """(what is stored in the open, what is stored encrypted) of a valid configuration."""
+        return config, ""
 
     def check_further(self, config: Config, *, workspace: Workspace) -> Problems:
         """Asked where the schema finds nothing wrong."""
@@ -94,6 +101,15 @@ def describe(trigger: Trigger, event_type: str | None = None) -> str:
     if trigger.trigger_type not in registry:
         return trigger.trigger_type
     return registry.get(trigger.trigger_type).describe(trigger.config, event_type=event_type)
+
+
+def schema_problems(schema: dict[str, Any], config: Any) -> Problems:
+    """What a JSON Schema says against a configuration, by path."""
+    problems: Problems = {}
+    for error in jsonschema_rs.Draft202012Validator(schema).iter_errors(config):
+        for path, message in _explain(error, schema):
+            problems.setdefault(path, []).append(message)
+    return problems
 
 
 def _explain(error: jsonschema_rs.ValidationError, schema: dict[str, Any]) -> list[tuple[str, str]]:

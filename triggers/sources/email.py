@@ -9,6 +9,7 @@ from typing import Any
 from django.dispatch import receiver
 
 from agents.signals import email_finished
+from crm.models import Contact
 from triggers import event_types, events
 from triggers.event_types import EventType
 
@@ -65,12 +66,23 @@ def finished(
     execution_id: uuid.UUID | None = None,
     **_: Any,
 ) -> None:
+    addresses = [to] if isinstance(to, str) else list(to)
     events.emit(
         SENT if ok else FAILED,
         workspace_id=workspace_id,
+        subject=_whom(workspace_id, addresses),
         payload={
-            "email": {"to": [to] if isinstance(to, str) else list(to), "subject": subject},
+            "email": {"to": addresses, "subject": subject},
             "error": error or "",
             "execution_id": execution_id,
         },
     )
+
+
+def _whom(workspace_id: uuid.UUID, addresses: Sequence[str]) -> str:
+    """The contact whose history this belongs to; empty where nobody has the first address."""
+    if not addresses:
+        return ""
+    known = Contact.objects.filter(workspace_id=workspace_id).with_email(addresses[0])
+    pk = known.values_list("pk", flat=True).first()
+    return f"contact:{pk}" if pk else ""

@@ -32,10 +32,10 @@ class Failure(exceptions.APIException):
     def __init__(
         self, message: str = "", *, code: str = "", details: Mapping[str, Any] | None = None
     ) -> None:
-        super().__init__(message or self.default_detail, code or self.default_code)
-        self.message = message or str(self.default_detail)
-        self.code = code or self.default_code
         self.details = dict(details or {})
+        self.message = message or _summary(self.details) or str(self.default_detail)
+        self.code = code or self.default_code
+        super().__init__(self.message, self.code)
 
 
 class Invalid(Failure):
@@ -220,14 +220,14 @@ def _message(failure: exceptions.APIException) -> str:
     if isinstance(failure, exceptions.NotFound):
         return "There is nothing here under this id."  # one text for what is missing and what is someone else's
     if isinstance(failure, exceptions.ValidationError):
-        return _summary(_details(failure))
+        return _summary(_details(failure)) or Invalid.default_detail
     return _first(failure.detail)
 
 
 def _summary(details: dict[str, Any]) -> str:
     field, texts = next(iter(details.items()), ("", ""))
-    sentence = _first(texts)
-    return sentence if field in ("", "non_field_errors") else f"{field}: {sentence}"
+    sentence = next(_leaves(texts), "")
+    return sentence if not sentence or field in ("", "non_field_errors") else f"{field}: {sentence}"
 
 
 def _details(failure: exceptions.APIException) -> dict[str, Any]:

@@ -14,11 +14,14 @@ from rest_framework import exceptions, serializers
 from rest_framework.filters import BaseFilterBackend
 from rest_framework.request import Request
 
+from config.lib.rest.names import refuse_unknown
+
 if TYPE_CHECKING:  # importing views here would be a circle
     from rest_framework.views import APIView
 
 MAX_SEARCH = 200
 MAX_WORDS = 8
+PAGING = ("page", "page_size", "sort_by", "sort_order")
 
 
 class CommaSeparated(serializers.Field[list[Any], str, list[Any], Any]):
@@ -81,7 +84,8 @@ class StrictQuery:
 class DeclaredFilters(BaseFilterBackend):
     """Applies a view's `filters` (`{name: Filter}`) and `?search=`: each word in any of its `search_fields`.
 
-    Empty values narrow nothing. A value that does not parse is a 400 by the parameter's name.
+    Empty values narrow nothing. A value that does not parse is a 400 by the parameter's name, and so is a parameter
+    that the list does not have: it would answer everything. Names that begin with `_` are left to programs' caches.
     """
 
     def filter_queryset(
@@ -89,6 +93,9 @@ class DeclaredFilters(BaseFilterBackend):
     ) -> QuerySet[Any]:
         wrong: dict[str, Any] = {}
         declared: dict[str, Filter] = getattr(view, "filters", {})
+        search = ("search",) if getattr(view, "search_fields", ()) else ()
+        asked = [name for name in parameters(request) if not name.startswith("_")]
+        refuse_unknown(asked, known=(*declared, *search, *PAGING), kind="parameter")
         for name, text in parameters(request).items():
             if name in declared and text != "":
                 try:

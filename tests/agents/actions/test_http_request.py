@@ -137,6 +137,7 @@ def test_what_cannot_be_asked_fails_in_words(
         ({"url": "http://127.0.0.1/"}, {"url"}),
         ({"url": "ftp://example.org/"}, {"url"}),
         ({"url": "ftp://example.org/@contact.id"}, {"url"}),
+        ({"url": "https://ann:pw@example.org/@contact.id"}, {"url"}),
         ({"url": "https://example.org/", "body": "x"}, {"method"}),
         ({"url": "https://example.org/", "method": "POST", "body": "x", "json": 1}, {"body"}),
         (

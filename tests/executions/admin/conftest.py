@@ -28,7 +28,7 @@ from crm.models import (
 from executions.models import Alert, AuditEntry, Execution, Step
 from tests.conftest import MakeMember
 from triggers import blueprint, events
-from triggers.models import Event, Trigger
+from triggers.models import Event, Trigger, WebhookRejection
 
 EVIL = "<script>alert(1)</script>"
 Login = Callable[[User], Client]
@@ -114,6 +114,10 @@ def one_of_each(workspace: Workspace, user: User) -> Things:
         AuditEntry.objects.create(
             workspace=workspace, actor=EVIL, verb="update", target_type="agent", target_name=EVIL,
             before={EVIL: EVIL}, after={},
+        ),
+        WebhookRejection.objects.create(
+            workspace=workspace, trigger=trigger, status=401, reason="unverified", detail=EVIL, method="POST",
+            peer="192.0.2.7", headers={EVIL: EVIL},
         ),
     ]  # fmt: skip
     return {type(row): row for row in rows}

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from typing import Any
 
 import pytest
+from django.contrib.admin import helpers
 from django.test import Client
 
 from agents.models import Agent, AgentStatus
 from crm.models import Workspace
-from executions.models import Execution
-from tests.executions.admin.conftest import _agent
+from executions.models import AgentStart, AuditEntry, Execution
+from tests.executions.admin.conftest import _agent, _trigger
 from tests.executions.admin.pages import url
 
 STEPS = [
@@ -112,6 +114,45 @@ def test_run_now_hands_over_inputs(ann: Client, acme: Workspace) -> None:
     execution = Execution.objects.get()
     assert answer["Location"] == url(Execution, "change", execution.pk)
     assert {"who": "Ann", "n": 3}.items() <= execution.inputs.items()
+
+
+def test_deleting_names_what_goes_and_no_bookkeeping(ann: Client, acme: Workspace) -> None:
+    agent = _agent(acme)
+    _trigger(acme, agent)
+    AgentStart.objects.bulk_create(
+        AgentStart(agent=agent, at=dt.datetime.now(dt.UTC)) for _ in range(50)
+    )
+    for page in (
+        ann.get(url(Agent, "delete", agent.pk)),
+        ann.post(
+            url(Agent, "changelist"),
+            {"action": "delete_selected", helpers.ACTION_CHECKBOX_NAME: str(agent.pk)},
+        ),
+    ):
+        assert "Trigger: " in page.text
+        assert "start" not in page.text.partition("Summary")[2].partition("</ul>")[2].lower()
+        assert "gate" not in page.text.partition("Summary")[2].lower()
+    assert ann.post(url(Agent, "delete", agent.pk), {"post": "yes"}).status_code == 302
+    assert not Agent.objects.exists()
+    assert AuditEntry.objects.filter(verb="delete").count() == 1
+
+
+def test_a_secret_in_a_step_is_not_told_again(ann: Client) -> None:
+    """It stays in the step, where it is used; neither the trail nor the history repeats it."""
+    secret = "tf-canary-8d1f0c"
+    call = {
+        "action": "http_request",
+        "params": {"method": "GET", "url": "https://example.org/", "headers": {"Authorization": f"Bearer {secret}"}},
+    }  # fmt: skip
+    assert ann.post(url(Agent, "add"), filled(steps=[call])).status_code == 302
+    agent = Agent.objects.get()
+    ann.post(
+        url(Agent, "change", agent.pk),
+        filled(steps=[call, STEPS[1] | {"params": {"message": "x"}}]),
+    )
+    assert AuditEntry.objects.count() == 2
+    assert secret not in str(list(AuditEntry.objects.values_list("before", "after")))
+    assert secret not in ann.get(url(Agent, "history", agent.pk)).text
 
 
 def test_everything_in_a_workspace_is_paused(ann: Client, acme: Workspace) -> None:

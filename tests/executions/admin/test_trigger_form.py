@@ -11,7 +11,7 @@ from django.test import Client
 from agents.models import Agent
 from crm.models import Workspace
 from tests.executions.admin.conftest import _agent
-from tests.executions.admin.pages import url
+from tests.executions.admin.pages import drawn_values, url
 from triggers.models import Trigger
 
 NESTED = {
@@ -160,6 +160,11 @@ def test_the_page_offers_what_there_is(ann: Client, agent: Agent) -> None:
     ]
     assert {"greater_than", "exists"} <= {operator["name"] for operator in offered["operators"]}
     assert set(page.fields["config"].widget.config["types"]) >= {"event", "custom", "manual"}
+
+
+def test_a_new_trigger_listens_to_the_crm_at_first(ann: Client, agent: Agent) -> None:
+    for address in (url(Trigger, "add"), f"{url(Trigger, 'add')}?_popup=1"):
+        assert drawn_values(ann.get(address).text)["trigger_type"] == "event"
 
 
 def test_a_draft_agent_is_marked(ann: Client, agent: Agent) -> None:

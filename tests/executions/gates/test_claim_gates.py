@@ -83,6 +83,19 @@ def test_the_hour_counts_starts_of_the_trigger(trigger: Trigger) -> None:
     assert hourly_window.free(asked(trigger)) == {("trigger", trigger.pk): Room(59)}
 
 
+def test_a_clock_that_was_set_back_fills_no_window(trigger: Trigger) -> None:
+    ahead = [dt.timedelta(seconds=30), *[dt.timedelta(hours=2)] * 20]
+    for later in ahead:
+        AgentStart.objects.create(
+            agent=trigger.agent, trigger=trigger, at=NOW + later, is_first=True
+        )
+    assert minute_window.free(asked(trigger)) == {("agent", trigger.agent_id): Room(9)}
+    hour = hourly_window.free(asked(trigger))["trigger", trigger.pk]
+    assert hour.places == (trigger.max_executions_per_hour or 0) - 1
+    day = daily_limit.free(asked(trigger))["agent", trigger.agent_id]
+    assert day.places == 100 - len(ahead)
+
+
 def test_concurrency_counts_what_runs(trigger: Trigger, ran: Callable[..., None]) -> None:
     trigger.max_concurrent = 3
     trigger.agent.restrictions = {"max_concurrent": 5}

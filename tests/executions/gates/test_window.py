@@ -27,4 +27,6 @@ def at(*seconds: int) -> list[dt.datetime]:
     ids=["empty", "some", "full", "the limit was lowered", "nothing is allowed"],
 )
 def test_room(starts: list[dt.datetime], limit: int, room: Room) -> None:
-    assert room_in_window(starts, limit=limit, window=MINUTE) == room
+    newest = starts[-limit:] if limit else []
+    counted, oldest = len(newest), min(newest, default=None)
+    assert room_in_window(counted, oldest, limit=limit, window=MINUTE) == room

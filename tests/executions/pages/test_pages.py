@@ -142,5 +142,12 @@ def test_more_rows_cost_no_more_queries(
     for _ in range(10):
         event = make_event(world.workspace, subject=f"contact:{world.contact.pk}")
         make_execution(event, world.trigger, status=Status.SKIPPED, reason="cooldown")
-    with django_assert_max_num_queries(15):
+    with django_assert_max_num_queries(16):
         visitor.get(path)
+
+
+def test_an_empty_workspace_says_how_to_begin(acme: Workspace, visitor: Client) -> None:
+    """Nothing ran yet; that somebody logged in is already an event."""
+    page = visitor.get("/").content.decode()
+    assert "How to begin" in page
+    assert "Make an agent" in page

@@ -7,6 +7,7 @@ from django.test import Client
 
 from executions.models import AuditEntry, Execution, Status
 from tests.executions.pages.conftest import World, make_event, make_execution
+from triggers.models import Event
 
 
 def test_runs_are_found_by_status_agent_and_contact(world: World, visitor: Client) -> None:
@@ -69,3 +70,12 @@ def test_what_cannot_be_replayed_says_so(world: World, visitor: Client) -> None:
     execution = make_execution(make_event(world.workspace), world.trigger, status=Status.RUNNING)
     answer = visitor.post(f"/executions/{execution.pk}/replay/", follow=True)
     assert b"This cannot be replayed" in answer.content
+
+
+def test_contents_that_are_gone_are_not_shown_as_empty(visitor: Client, world: World) -> None:
+    Event.objects.update(payload={}, bodies_kept_days=7)
+    Execution.objects.update(inputs={}, output=None, bodies_kept_days=7)
+    page = visitor.get(f"/executions/{world.execution.pk}/").text
+    assert "deleted after 7 days. It cannot be replayed" in page
+    assert "/replay/" not in page
+    assert "Deleted after 7 days." in visitor.get(f"/events/{world.event.pk}/").text

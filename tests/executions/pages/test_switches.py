@@ -21,7 +21,7 @@ def test_everything_is_paused_and_resumed(acme: Workspace, visitor: Client) -> N
     assert list(verbs) == ["pause", "resume"]
 
 
-def test_alerts_are_put_away_by_their_own_workspace(
+def test_alerts_are_read_and_resolved_by_their_own_workspace(
     acme: Workspace, other: Workspace, visitor: Client
 ) -> None:
     mine, foreign = (
@@ -31,9 +31,25 @@ def test_alerts_are_put_away_by_their_own_workspace(
         for workspace in (acme, other)
     )
     assert b"Round and round" in visitor.get("/").content
-    assert visitor.post(f"/alerts/{mine.pk}/seen/").status_code == 302
-    assert visitor.post(f"/alerts/{foreign.pk}/seen/").status_code == 404
+    for verb in ("seen", "resolve"):
+        assert b"Mark as read" in visitor.get("/").content or verb == "resolve"
+        assert visitor.post(f"/alerts/{mine.pk}/{verb}/").status_code == 302
+        assert visitor.post(f"/alerts/{foreign.pk}/{verb}/").status_code == 404
     assert b"Round and round" not in visitor.get("/").content
+
+
+def test_no_open_alert_is_out_of_reach(acme: Workspace, visitor: Client) -> None:
+    for number in range(7):
+        Alert.objects.create(
+            workspace=acme, kind=AlertKind.LOOP, message=f"Circle {number}", dedupe_key=str(number)
+        )
+    html = visitor.get("/").content.decode()
+    assert "Circle 6" in html
+    assert "Circle 1" not in html
+    assert "Show 2 more" in html
+    html = visitor.get("/?alerts=all").content.decode()
+    assert "Circle 0" in html
+    assert "Show fewer" in html
 
 
 def test_nobody_is_sent_to_another_site(visitor: Client) -> None:

@@ -1,8 +1,13 @@
-"""Conditions as people read them."""
+"""Conditions and sums of money as people read them."""
 
 from __future__ import annotations
 
+from decimal import Decimal
+
+import pytest
+
 from executions.pages.words import conditions_seen
+from executions.templatetags import triggerfish
 from tests.executions.pages.conftest import TRACE, TREE
 
 
@@ -26,3 +31,11 @@ def test_conditions_that_were_changed_since_are_not_made_up() -> None:
 
 def test_without_a_trace_there_is_nothing_to_see() -> None:
     assert conditions_seen([], TREE) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [("15000", "15,000.00 USD"), ("0", "0.00 USD"), ("1234567.5", "1,234,567.50 USD")],
+)
+def test_money(value: str, said: str) -> None:
+    assert triggerfish.money(Decimal(value), "USD") == said

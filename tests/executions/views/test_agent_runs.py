@@ -63,6 +63,14 @@ def test_run_of_a_draft_is_skipped_with_its_reason(api: APIClient, agent: Agent)
     assert (execution.status, execution.reason) == ("skipped", "agent_not_live")
 
 
+def test_inputs_go_under_their_name(api: APIClient, agent: Agent) -> None:
+    """Else the agent would run without them."""
+    for name, hint in (("text", "There is: inputs."), ("input", "Did you mean 'inputs'?")):
+        response = api.post(url(agent, "run"), {name: {}})
+        assert response.json()["details"] == {name: [f"Unknown field. {hint}"]}
+    assert not Execution.objects.exists()
+
+
 @pytest.mark.parametrize("body", [{"inputs": []}, {"inputs": "x"}, {"inputs": {"x": "y" * 70_000}}])
 def test_bad_inputs(api: APIClient, agent: Agent, body: dict[str, Any]) -> None:
     response = api.post(url(agent, "run"), body)

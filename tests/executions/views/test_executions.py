@@ -13,14 +13,14 @@ from rest_framework.test import APIClient
 from executions.models import AuditEntry, Execution, Status, Step, StepState
 from tests.conftest import MakeClient
 from tests.executions.views.conftest import MakeExecution
-from triggers.models import Trigger
+from triggers.models import Event, Trigger
 
 URL = "/api/v1/executions"
 FIELDS = {
     *("id", "is_test", "trigger_id", "trigger_name", "trigger_type", "agent_id", "agent_name"),
     *("event_id", "status", "reason", "attempt", "created_at", "run_at", "started_at"),
     *("finished_at", "duration_ms", "execution_time_ms", "error_message", "inputs", "output"),
-    *("usage", "correlation_id", "replay_of"),
+    *("bodies_deleted", "usage", "correlation_id", "replay_of"),
 }
 START = dt.datetime(2026, 11, 3, 9, tzinfo=dt.UTC)
 
@@ -205,3 +205,17 @@ def test_the_newest_are_found_by_the_index(
         plan = "\n".join(row[0] for row in cursor.fetchall())
     assert "execution_newest" in plan
     assert "Sort" not in plan
+
+
+def test_contents_that_are_gone_read_null_and_say_so(
+    api: APIClient, make_execution: MakeExecution, event: Event
+) -> None:
+    execution = make_execution(inputs={"a": 1}, output={"b": 2}, bodies_kept_days=7)
+    Event.objects.filter(pk=event.pk).update(payload={}, bodies_kept_days=7)
+    shown = api.get(f"/api/v1/executions/{execution.pk}").json()
+    assert (shown["inputs"], shown["output"]) == (None, None)
+    assert shown["bodies_deleted"] == shown["event"]["bodies_deleted"] == "deleted after 7 days"
+    assert shown["event"]["payload"] is None
+    answer = api.post(f"/api/v1/executions/{execution.pk}/replay")
+    assert (answer.status_code, answer.json()["error_code"]) == (409, "cannot_replay")
+    assert answer.json()["error_message"] == "What its event said was deleted after 7 days."

@@ -28,11 +28,27 @@ def test_alerts_are_listed_and_seen(api: APIClient, acme: Workspace, owner: Any)
     assert AuditEntry.objects.count() == 3
 
 
+def test_a_resolved_alert_may_be_raised_anew(api: APIClient, acme: Workspace, owner: Any) -> None:
+    for _ in range(2):
+        alerts.raise_alert(acme.pk, AlertKind.LOOP, "one", dedupe_key="one")
+    first = Alert.objects.get()
+    resolved = api.post(f"/api/v1/alerts/{first.pk}/resolve").json()
+    assert (resolved["resolved_by"], resolved["seen_by"]) == (owner.pk, owner.pk)
+    assert alerts.raise_alert(acme.pk, AlertKind.LOOP, "one", dedupe_key="one")
+    assert api.get("/api/v1/alerts?resolved=true").json()["total_count"] == 1
+    assert api.post("/api/v1/alerts/resolve").json() == {"resolved": 1}
+    assert api.get("/api/v1/alerts?resolved=false").json()["total_count"] == 0
+    verbs = AuditEntry.objects.order_by("id").values_list("verb", "target_type")
+    assert list(verbs) == [("resolve", "alert"), ("resolve", "workspace")]
+
+
 def test_another_workspace_sees_no_alerts(foreign_api: APIClient, acme: Workspace) -> None:
     alerts.raise_alert(acme.pk, AlertKind.LOOP, "one", dedupe_key="one")
     assert foreign_api.get("/api/v1/alerts").json()["results"] == []
     assert foreign_api.post(f"/api/v1/alerts/{Alert.objects.get().pk}/seen").status_code == 404
+    assert foreign_api.post(f"/api/v1/alerts/{Alert.objects.get().pk}/resolve").status_code == 404
     assert foreign_api.post("/api/v1/alerts/seen").json() == {"seen": 0}
+    assert foreign_api.post("/api/v1/alerts/resolve").json() == {"resolved": 0}
 
 
 def test_the_audit_log_is_for_administrators(

@@ -225,9 +225,10 @@ def test_a_list_takes_the_same_queries_however_long(
 def test_another_workspace_sees_nothing(
     foreign_api: APIClient, other: Workspace, trigger: Trigger, agent: Agent
 ) -> None:
-    assert names(foreign_api.get(URL)) == names(foreign_api.get(f"{URL}/agent/{agent.pk}")) == []
+    assert names(foreign_api.get(URL)) == []
     address = f"{URL}/{trigger.pk}"
     answers = [
+        *(foreign_api.get(f"{URL}/{word}/{agent.pk}") for word in ("agent", "pipeline")),
         *(foreign_api.get(address + end) for end in ("", "/status", "/executions", "/events")),
         *(foreign_api.post(address + end) for end in ("/test", "/dry-run", "/enable", "/disable")),
         foreign_api.put(address, {"name": "Stolen"}),
@@ -335,3 +336,24 @@ def test_status_says_what_is_in_the_way(
     Trigger.objects.filter(pk=trigger.pk).update(ignore_cooldown=True)
     assert api.get(f"{URL}/{trigger.pk}/status").json()["in_cooldown"] is False
     assert gate.trigger_id == trigger.pk
+
+
+@pytest.mark.parametrize("verb", ["test", "dry-run"])
+def test_the_event_to_try_with_goes_under_its_name(
+    api: APIClient, trigger: Trigger, verb: str
+) -> None:
+    """Else the sample would be tried in its place."""
+    answer = api.post(f"{URL}/{trigger.pk}/{verb}", {"evnt": {"plan": "pro"}})
+    assert (answer.status_code, answer.json()["details"]) == (
+        400,
+        {"evnt": ["Unknown field. Did you mean 'event'?"]},
+    )
+    assert not Event.objects.exists()
+
+
+def test_lists_of_a_type(api: APIClient, trigger: Trigger) -> None:
+    assert names(api.get(f"{URL}/type/CUSTOM")) == names(api.get(f"{URL}?trigger_type=Custom"))
+    assert names(api.get(f"{URL}/type/custom")) == [trigger.name]
+    assert names(api.get(f"{URL}/type/manual")) == []  # the built-in ones are not shown
+    assert api.get(f"{URL}/type/telepathy").status_code == 404
+    assert api.get(f"{URL}?trigger_type=telepathy").status_code == 400

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import logging
 import os
 import threading
 from collections.abc import Callable
@@ -12,11 +13,15 @@ from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connection
+from django.db import InterfaceError, OperationalError, connection, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+STOP_AFTER_SECONDS = 1.0
 
 _lock = threading.Lock()
 _mine = threading.local()
@@ -32,23 +37,47 @@ async def in_thread(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> 
     A caller who is cancelled still waits for the end: a thread cannot be stopped, and what it
     writes must not come after what the caller does next.
     """
+    return await _run_in_thread(partial(call, *args, **kwargs), patience=None)
+
+
+async def in_stoppable_thread(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """`in_thread` for work that may be undone: once its caller is cancelled, the statement that it is in, if it
+    takes longer than a moment, is cancelled in the database.
+    """
+    return await _run_in_thread(partial(call, *args, **kwargs), patience=STOP_AFTER_SECONDS)
+
+
+async def _run_in_thread(call: Callable[[], T], *, patience: float | None) -> T:
     context = contextvars.copy_context()
+    used: list[Any] = []  # the connection, while the call is under way
     future = asyncio.get_running_loop().run_in_executor(
-        _executor(), partial(_run, partial(context.run, call, *args, **kwargs))
+        _executor(), partial(_run, partial(context.run, call), used)
     )
     try:
         return await asyncio.shield(future)
     except asyncio.CancelledError:
-        await asyncio.wait([future])
+        while not (await asyncio.wait([future], timeout=patience))[0]:
+            if used:
+                await asyncio.to_thread(_stop, used[0])
         future.exception()  # looked at, so that asyncio does not complain of it
         raise
 
 
-def _run(call: Callable[[], T]) -> T:
+def _stop(used: BaseDatabaseWrapper) -> None:
+    """Asks the server to cancel what this connection is doing; the call in its thread then fails."""
+    if used.connection is not None:
+        try:
+            used.connection.cancel_safe(timeout=5)
+        except Exception:
+            log.exception("a statement could not be cancelled")
+
+
+def _run(call: Callable[[], T], used: list[Any]) -> T:
     global _losses  # noqa: PLW0603
     if getattr(_mine, "losses", 0) != _losses:
         connection.close()
         _mine.losses = _losses
+    used.append(connections["default"])
     try:
         return call()
     except (OperationalError, InterfaceError):
@@ -56,6 +85,8 @@ def _run(call: Callable[[], T]) -> T:
             _losses += 1
         connection.close()  # the next call gets a new one
         raise
+    finally:
+        used.clear()
 
 
 def close() -> None:
@@ -82,7 +113,5 @@ def _executor() -> ThreadPoolExecutor:
 
 
 def _remember(*_: Any) -> None:
-    from django.db import connections
-
     with _lock:
         _opened.append(connections["default"])

@@ -1,0 +1,73 @@
+"""Why a queued run has not started yet: asks what a claim would ask, for this one row, and changes nothing."""
+
+from __future__ import annotations
+
+from agents.models import Agent
+from config.lib import clock
+from executions.gates import Asked, Key, Ready, Room, claim_gates
+from executions.models import AgentGate, Execution, Status
+from triggers.models import Trigger
+
+COUNTED = 1_000  # rows before this one are counted no further
+
+
+def why(execution: Execution) -> str:
+    """One or two sentences; empty where it does not wait for a place, or has just been queued and will start at once.
+
+    `execution` was read with its agent, trigger and workspace. A query per claim gate, and one for the queue.
+    """
+    agent, trigger = execution.agent, execution.trigger
+    if execution.status != Status.QUEUED or execution.run_at or agent is None or trigger is None:
+        return ""
+    if execution.workspace.paused:
+        return "Everything in this workspace is paused. Resume it, and this run goes on."
+    return " ".join(
+        filter(None, [_full(execution, agent, trigger), _queue_before(execution, trigger)])
+    )
+
+
+def _full(execution: Execution, agent: Agent, trigger: Trigger) -> str:
+    row = Ready(
+        execution.pk,
+        agent.pk,
+        trigger.pk,
+        execution.position,
+        execution.attempt,
+        execution.resumes,
+        execution.is_test,
+        execution.created_at,
+    )
+    agent.workspace = execution.workspace
+    asked = Asked([AgentGate(agent=agent)], [trigger], clock.now())
+    keys: tuple[Key, ...] = (("agent", agent.pk), ("trigger", trigger.pk))
+    for gate in claim_gates():
+        rooms = gate.free(asked) if gate.counts(row) else {}
+        for key in keys:
+            room = rooms.get(key)
+            if room is not None and room.places <= 0:
+                return _sentence(gate.name, key[0], room, agent, trigger)
+    return ""
+
+
+def _sentence(gate: str, whose: str, room: Room, agent: Agent, trigger: Trigger) -> str:
+    free = f" The next place is free at {room.free_at:%H:%M:%S} UTC." if room.free_at else ""
+    if gate == "minute_window":
+        limit = agent.limit("max_executions_per_minute")
+        return f"The agent started as many runs in the last minute as it may ({limit}).{free}"
+    if gate == "hourly_window":
+        limit = trigger.max_executions_per_hour
+        return f"The trigger started as many runs in the last hour as it may ({limit}).{free}"
+    if gate == "daily_limit":
+        return "The agent has done as many runs today as it may."
+    limit = agent.limit("max_concurrent") if whose == "agent" else trigger.max_concurrent
+    return f"As many runs of the {whose} as may be at work at once ({limit}) are at work now."
+
+
+def _queue_before(execution: Execution, trigger: Trigger) -> str:
+    """Uses index execution_ready."""
+    ahead = Execution.objects.ready().filter(trigger=trigger, position__lt=execution.position)
+    count = ahead.order_by()[:COUNTED].count()
+    if not count:
+        return ""
+    many = f"{COUNTED:,} or more" if count == COUNTED else f"{count:,}"
+    return f"{many} run{'s' if count > 1 else ''} of this trigger {'are' if count > 1 else 'is'} before it."

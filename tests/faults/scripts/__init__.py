@@ -1,0 +1,1 @@
+"""The scripts, one promise each; see `tests.faults.script`."""

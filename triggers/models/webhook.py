@@ -1,0 +1,99 @@
+"""The address that a webhook trigger listens at, and the requests that were turned away there."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Self
+
+from django.db import models
+from django.db.models import Q
+
+from config.lib import secrets
+from config.lib.ids import uuid7
+from config.lib.secrets import EncryptedTextField
+from crm.models import Workspace
+from triggers.models.trigger import Trigger
+
+OVERLAP = dt.timedelta(hours=24)  # that an address goes on working after it was replaced
+
+
+class EndpointQuerySet(models.QuerySet["WebhookEndpoint"]):
+    def at(self, token: str, *, now: dt.datetime) -> WebhookEndpoint | None:
+        """The endpoint with this address, or with an address that was replaced less than a day ago."""
+        digest = secrets.digest(token)
+        mine = Q(token_hash=digest) | Q(previous_hash=digest, previous_until__gt=now)
+        return self.select_related("trigger", "workspace").filter(mine).first()
+
+
+class WebhookEndpoint(models.Model):
+    """One per webhook trigger; other triggers may listen at it too. The token is 256 random bits."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="+")
+    trigger = models.OneToOneField(
+        Trigger, models.CASCADE, related_name="endpoint", db_constraint=False
+    )
+    token_hash = models.CharField(max_length=64, unique=True, editable=False)
+    sealed = EncryptedTextField(editable=False)  # the token itself
+    previous_hash = models.CharField(max_length=64, blank=True, default="", editable=False)
+    previous_until = models.DateTimeField(null=True, blank=True, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = EndpointQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["previous_hash"], condition=~Q(previous_hash=""), name="endpoint_previous"
+            )  # at
+        ]
+
+    def __str__(self) -> str:
+        return f"…{self.sealed[-4:]}"
+
+    @classmethod
+    def made_for(cls, trigger: Trigger) -> Self:
+        """Unsaved."""
+        endpoint = cls(workspace_id=trigger.workspace_id, trigger=trigger)
+        endpoint._take(secrets.new_token("wh"))
+        return endpoint
+
+    def replace_token(self, *, now: dt.datetime) -> None:
+        """A new address; the old one is accepted for another day."""
+        self.previous_hash, self.previous_until = self.token_hash, now + OVERLAP
+        self._take(secrets.new_token("wh"))
+        self.save(update_fields=["previous_hash", "previous_until", "token_hash", "sealed"])
+
+    def _take(self, token: str) -> None:
+        self.sealed, self.token_hash = token, secrets.digest(token)
+
+
+class WebhookRejection(models.Model):
+    """A request that was not accepted: why, from whom, and how it looked, without secrets and without its body."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="+", db_index=False)
+    trigger = models.ForeignKey(
+        Trigger, models.CASCADE, related_name="rejections", db_constraint=False
+    )
+    at = models.DateTimeField(db_default=models.functions.Now())
+    status = models.PositiveSmallIntegerField()
+    reason = models.CharField(max_length=50)
+    detail = models.CharField(max_length=500, blank=True, default="")
+    method = models.CharField(max_length=10)
+    peer = models.CharField(max_length=50, blank=True, default="")
+    headers = models.JSONField(default=dict)
+    size = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [
+            models.Index(fields=["workspace", "-id"], name="rejection_newest"),  # the list
+            models.Index(
+                fields=["trigger", "-id"], name="rejection_of_trigger"
+            ),  # the bound per trigger
+            models.Index(fields=["at"], name="rejection_at"),  # prune
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.status} {self.reason}"

@@ -1,0 +1,271 @@
+"""Webhooks: a trigger has an address of its own, and whoever proves to be its sender starts it.
+
+Naming another trigger's id as `endpoint` shares that one's address and configuration: then all of them run.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import uuid
+from typing import Any
+
+import jsonschema_rs
+from django.conf import settings
+from django.db.models.signals import post_save
+from django.dispatch import receiver
+
+from config.lib import json
+from config.lib.registry import UnknownName
+from crm.models import Workspace
+from triggers import event_types, intake, webhook_secrets, webhook_types
+from triggers.models import Trigger, WebhookEndpoint
+from triggers.sources import Config, Problems, Source, register, schema_problems
+from triggers.webhook_types import Incoming
+
+METHODS = ("POST", "GET", "PUT", "DELETE")
+_ANY: dict[str, Any] = {}
+SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "request": {
+            "type": "object",
+            "title": "Request",
+            "properties": {
+                "method": {"type": "string", "title": "Method"},
+                "headers": {"type": "object", "title": "Headers"},
+                "query_params": {"type": "object", "title": "Query"},
+                "body": _ANY,
+                "content_type": {"type": "string", "title": "Content type"},
+            },
+        },
+        "parsed": {"type": "object", "title": "Read out of it"},
+        "schema_valid": {"type": ["boolean", "null"], "title": "Fits its schema"},
+        "service": {"type": "string", "title": "Sender"},
+    },
+}
+
+
+def type_name(kind: str) -> str:
+    return f"webhook.{kind}"
+
+
+def sample_request(kind: webhook_types.WebhookType, config: Config) -> tuple[Incoming, Any]:
+    """A request such as the sender makes, not signed, and its body."""
+    headers, body = kind.sample()
+    raw = json.dumps(body)
+    lower = {name.lower(): value for name, value in headers.items()}
+    return Incoming("POST", {"content-type": webhook_types.JSON, **lower}, raw), body
+
+
+def _sample(kind: webhook_types.WebhookType) -> dict[str, Any]:
+    request, body = sample_request(kind, {})
+    return {
+        "request": {
+            "method": request.method,
+            "headers": dict(request.headers),
+            "query_params": {},
+            "body": body,
+            "content_type": webhook_types.JSON,
+        },
+        "parsed": kind.parse(request, body),
+        "schema_valid": None,
+        "service": kind.name,
+    }
+
+
+for _name in webhook_types.registry:
+    _kind = webhook_types.registry.get(_name)
+    event_types.register(
+        type_name(_name),
+        label=f"Webhook: {_kind.label}",
+        schema=SCHEMA,
+        sample=_sample(_kind),
+        source="webhook",
+        group="Webhooks",
+    )
+
+
+class WebhookSource(Source):
+    trigger_type = "webhook"
+    label = "Webhook"
+    description = "Runs when another system calls the trigger's address."
+    config_schema = {
+        "type": "object",
+        "properties": {
+            "webhook_type": {
+                "type": "string",
+                "title": "Sender",
+                "enum": list(webhook_types.registry),
+                "default": "generic",
+            },
+            "webhook_config": {
+                "type": "object",
+                "title": "Secrets of the sender",
+                "description": "secret, and previous_secret while it changes; more in docs/webhooks.md.",
+            },
+            "allowed_methods": {
+                "type": "array",
+                "title": "Methods",
+                "items": {"type": "string", "enum": list(METHODS)},
+                "maxItems": len(METHODS),
+                "default": ["POST"],
+            },
+            "validation_rules": {
+                "type": "object",
+                "title": "Rules",
+                "properties": {
+                    "required_headers": {
+                        "type": "array",
+                        "items": {"type": "string", "maxLength": 100},
+                        "maxItems": 20,
+                    },
+                    "content_types": {
+                        "type": "array",
+                        "items": {"type": "string", "maxLength": 100},
+                        "maxItems": 20,
+                    },
+                    "allowed_ips": {
+                        "type": "array",
+                        "items": {"type": "string", "maxLength": 50},
+                        "maxItems": 100,
+                    },
+                    "json_schema": {"type": "object"},
+                },
+                "additionalProperties": False,
+            },
+            "endpoint": {
+                "type": "string",
+                "title": "Shares the address of",
+                "description": "The id of another webhook trigger, to run at its address too.",
+                "format": "uuid",
+                "maxLength": 36,
+            },
+        },
+        "additionalProperties": False,
+    }
+
+    def prepare(self, config: Config, *, sealed: str) -> Config:
+        """Defaults, names in the case that we write them, and secrets in place of their masks."""
+        plain = {"webhook_type": "generic", **config}
+        for name, change in (("webhook_type", str.lower), ("endpoint", str.strip)):
+            if isinstance(plain.get(name), str):
+                plain[name] = change(plain[name])
+        methods = plain.get("allowed_methods")
+        if isinstance(methods, list):
+            plain["allowed_methods"] = [
+                one.upper() if isinstance(one, str) else one for one in methods
+            ]
+        return webhook_secrets.opened(
+            {key: value for key, value in plain.items() if value != ""}, sealed=sealed
+        )
+
+    def seal(self, config: Config) -> tuple[Config, str]:
+        return webhook_secrets.seal(config, webhook_secrets.kind_of(config))
+
+    def check_further(self, config: Config, *, workspace: Workspace) -> Problems:
+        if config.get("endpoint"):
+            return _shared(config["endpoint"], workspace)
+        kind = webhook_secrets.kind_of(config)
+        given = config.get("webhook_config", {})
+        schema = {"type": "object", "properties": kind.config_fields, "additionalProperties": False}
+        problems = {
+            f"webhook_config.{path}": said for path, said in schema_problems(schema, given).items()
+        }
+        for name, said in kind.problems(given).items():
+            problems.setdefault(f"webhook_config.{name}", said)
+        for name in kind.secret_fields:
+            if webhook_secrets.is_mask(given.get(name)):
+                problems[f"webhook_config.{name}"] = ["Give the secret itself again."]
+        return problems | _rule_problems(config.get("validation_rules", {}))
+
+    def warnings(self, config: Config) -> list[str]:
+        if config.get("webhook_config", {}).get("unsigned") is True:
+            return [
+                "Requests are not signed: everybody who knows the address can start this trigger."
+            ]
+        return []
+
+    def topic(self, config: Config, *, trigger_id: uuid.UUID) -> str:
+        return topic(config.get("endpoint") or trigger_id)
+
+    def describe(self, config: Config, *, event_type: str | None = None) -> str:
+        named = (event_type or "").removeprefix("webhook.") or config.get("webhook_type", "?")
+        return f"webhook: {named}"
+
+    def payload_schema(self, config: Config) -> dict[str, Any]:
+        return SCHEMA
+
+    def sample_type(self, config: Config) -> str:
+        return type_name(str(config.get("webhook_type", "generic")))
+
+    def sample(self, config: Config) -> dict[str, Any]:
+        try:
+            return _sample(webhook_secrets.kind_of(config))
+        except UnknownName:
+            return {"request": {}, "parsed": {}, "schema_valid": None, "service": ""}
+
+
+def topic(trigger_id: uuid.UUID | str) -> str:
+    return f"webhook:{trigger_id}"
+
+
+def _shared(endpoint: str, workspace: Workspace) -> Problems:
+    try:
+        rows = WebhookEndpoint.objects.filter(workspace=workspace, trigger_id=uuid.UUID(endpoint))
+    except ValueError:
+        return {"endpoint": ["Give the id of another webhook trigger."]}
+    return (
+        {}
+        if rows.exists()
+        else {"endpoint": ["This workspace has no webhook trigger with this id."]}
+    )
+
+
+def _rule_problems(rules: dict[str, Any]) -> Problems:
+    problems: Problems = {}
+    for index, one in enumerate(rules.get("allowed_ips", [])):
+        try:
+            ipaddress.ip_network(one, strict=False)
+        except ValueError:
+            problems[f"validation_rules.allowed_ips[{index}]"] = [
+                "Give an address or a network such as 192.0.2.0/24."
+            ]
+    if "json_schema" in rules:
+        try:
+            intake.validator(rules["json_schema"])
+        except (ValueError, jsonschema_rs.ReferencingError) as error:
+            problems["validation_rules.json_schema"] = [
+                f"Not a usable JSON Schema: {str(error)[:200]}"
+            ]
+    return problems
+
+
+def url(trigger: Trigger, *, in_full: bool) -> str | None:
+    """Where the sender calls: its own address, or the one it shares. Masked for whoever may not see secrets."""
+    if trigger.trigger_type != WebhookSource.trigger_type:
+        return None
+    endpoint = endpoint_of(trigger)
+    if endpoint is None:
+        return None
+    token = endpoint.sealed if in_full else f"…{endpoint.sealed[-4:]}"
+    return f"{settings.WEBHOOK_BASE_URL}/webhooks/{token}"
+
+
+def endpoint_of(trigger: Trigger) -> WebhookEndpoint | None:
+    owner = trigger.config.get("endpoint") or trigger.pk
+    rows = WebhookEndpoint.objects.filter(workspace_id=trigger.workspace_id, trigger_id=owner)
+    return rows.first()
+
+
+@receiver(post_save, sender=Trigger, dispatch_uid="triggers.webhook_saved")
+def saved(instance: Trigger, *, raw: bool, **_: Any) -> None:
+    """A webhook trigger has an address from its first save on, unless it shares one."""
+    is_mine = instance.trigger_type == WebhookSource.trigger_type and not instance.config.get(
+        "endpoint"
+    )
+    if raw or not is_mine or WebhookEndpoint.objects.filter(trigger=instance).exists():
+        return
+    WebhookEndpoint.made_for(instance).save()
+
+
+register(WebhookSource())
