@@ -22,6 +22,11 @@ def safe_settings(**_: Any) -> list[CheckMessage]:
         found.append(
             Error("FIELD_KEY holds something that is no key.", hint=hint, id="triggerfish.E002")
         )
+    if not 0 <= settings.UNSIGNED_DAILY_SHARE <= 1:
+        hint = "It is a part of an agent's daily limit: 0.5 is half of it."
+        found.append(
+            Error("UNSIGNED_DAILY_SHARE is not from 0 to 1.", hint=hint, id="triggerfish.E003")
+        )
     return found
 
 

@@ -220,6 +220,9 @@ CRON_ON_TIME_SECONDS = env.int(
     "CRON_ON_TIME_SECONDS", 60
 )  # so late is not missed: also `none` fires
 CRON_BATCH = env.int("CRON_BATCH", 1000)  # schedules fired in one transaction
+UNSIGNED_DAILY_SHARE = env.float(
+    "UNSIGNED_DAILY_SHARE", 0.5
+)  # of an agent's runs a day that senders whom nobody verified may use
 EMIT_PER_MINUTE = env.int("EMIT_PER_MINUTE", 600)  # POST /triggers/emit, per user and per token
 FORM_PER_MINUTE = env.int("FORM_PER_MINUTE", 30)  # public form submissions, per address
 FORM_TOTAL_PER_MINUTE = env.int(

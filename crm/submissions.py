@@ -11,6 +11,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F, Value
 from django.db.models.functions import Greatest
 
+from config.lib import actors
 from crm import form_fields, signals
 from crm.models import Contact, Form, FormSubmission, Workspace
 
@@ -70,7 +71,7 @@ def submit(
         return Accepted(submission, event_id=None)
     submission.sending = sending
     try:
-        with transaction.atomic():
+        with transaction.atomic(), actors.stranger():
             return Accepted(submission, event_id=_take(submission))
     except IntegrityError:
         if first := _sent_before(submission):

@@ -66,6 +66,7 @@ def decide(
             trigger.config, event_type=event.type
         ),
         is_test=is_test,
+        is_unsigned=not (event.verified or is_test or replay_no),
         replay_no=replay_no,
         replay_of=replay_of,
         correlation_id=event.correlation_id,
@@ -97,6 +98,7 @@ _COLUMNS = (
         "replay_no",
         "replay_of",
         "is_test",
+        "is_unsigned",
     ),
     *("status", "reason", "trace", "verdict", "inputs", "correlation_id"),
     *("created_at", "started_at", "finished_at", "error_message"),

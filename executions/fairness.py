@@ -13,7 +13,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from executions.gates import ClaimGate, Key, Ready, Room
-from executions.models import Reason
 
 
 @dataclass(slots=True)
@@ -37,22 +36,23 @@ class Rooms:
 @dataclass(slots=True)
 class Block:
     """Why rows of an agent stay: `free_at` the earliest moment that could change it, None when a
-    run has to finish first.
+    run has to finish first. `refused`: rows for which there will be no room at all, by gate.
     """
 
     free_at: dt.datetime | None = None
     gates: set[str] = field(default_factory=set)
-    reason: Reason | None = None
+    refused: dict[str, list[Ready]] = field(default_factory=dict)
     is_whole: bool = False  # the agent itself has no room
     triggers: set[uuid.UUID] = field(default_factory=set)  # which have none
 
-    def add(self, gate: str, key: Key, room: Room) -> None:
+    def add(self, row: Ready, gate: str, key: Key, room: Room) -> None:
         self.gates.add(gate)
-        if key[0] == "agent":
+        if room.reason:
+            self.refused.setdefault(gate, []).append(row)
+        elif key[0] == "agent":
             self.is_whole = True
         else:
             self.triggers.add(key[1])
-        self.reason = self.reason or room.reason
         if room.free_at and (self.free_at is None or room.free_at < self.free_at):
             self.free_at = room.free_at
 
@@ -100,7 +100,7 @@ def _serve(queue: deque[Ready], measured: Sequence[Rooms], share: Share) -> bool
                     rooms.take(("trigger", row.trigger_id))
             share.chosen.append(row)
             return True
-        share.blocked.setdefault(row.agent_id, Block()).add(*stop)
+        share.blocked.setdefault(row.agent_id, Block()).add(row, *stop)
     return False
 
 

@@ -131,6 +131,7 @@ def _work(execution: Execution, steps: list[Step], lease: uuid.UUID) -> Work:
         chain=(*event.chain, str(execution.listener_id)),
         correlation_id=execution.correlation_id,
         actor=f"agent:{agent.pk}",
+        verified=not execution.is_unsigned,
     )
     steps_to_do, known = sealing.opened(agent.steps, sealed=agent.sealed)
     plan = Plan(

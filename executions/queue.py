@@ -16,12 +16,11 @@ from django.db import transaction
 from django.db.models import DateTimeField, Exists, F, Func, OuterRef
 from django.db.models.functions import Now
 
-from agents.models import Agent
 from config.lib import clock
-from executions import alerts, live, logbook, notices, skipping, statements
+from executions import full_days, live, logbook, notices, skipping, statements
 from executions.fairness import Block, Rooms, Share, share_out
 from executions.gates import Asked, Ready, agent_status, claim_gates, max_age, minute_window
-from executions.models import AgentGate, AlertKind, Execution, Reason
+from executions.models import AgentGate, Execution, Reason
 from triggers.models import Trigger, TriggerStatus
 
 ON_FINISH = dt.datetime(
@@ -31,7 +30,6 @@ DEFAULT_TIMEOUT_SECONDS = 3600  # of an agent without a limit of its own
 HELD_UP = dt.timedelta(seconds=5)  # a claim waits for no lock: it is never held up as long as this
 LOOK_AT_LEAST = dt.timedelta(minutes=1)  # limits may be raised meanwhile
 _ASKED = ("status", "is_builtin", "max_concurrent", "max_executions_per_hour", "max_age_seconds")
-SKIPPED_AT_ONCE = 1_000  # of an agent whose day is full; the sweep goes on, it is paused now
 EACH_AT_LEAST = 8  # rows read per trigger when many agents wait at once
 
 
@@ -60,13 +58,17 @@ def claim(
         triggers = Trigger.objects.only(*_ASKED).in_bulk({row.trigger_id for row in ready})
         wanted = _skip_unwanted(ready, gates, triggers, now)
         asked = Asked(gates, list(triggers.values()), now)
-        measured = [Rooms(gate, gate.free(asked)) for gate in claim_gates()] if wanted else []
+        measured = [
+            Rooms(gate, gate.free(asked))
+            for gate in claim_gates()
+            if any(gate.counts(row) for row in wanted)
+        ]
         share = share_out(
             wanted, turns=[gate.agent_id for gate in gates], measured=measured, places=places
         )
         claimed = _start(share.chosen, gates, lease=lease, worker=worker, now=now)
-        full = _pause_exhausted(share, gates, wanted, now)
-        _say_when(gates, share, ready, each=each, now=now, ended=full, keep=suspects)
+        full = full_days.answer(share, gates, now=now)
+        _say_when(gates, share, ready, each=each, now=now, full=full, keep=suspects)
     return claimed
 
 
@@ -186,50 +188,6 @@ def _start(
     return begun
 
 
-def _pause_exhausted(
-    share: Share, gates: Iterable[AgentGate], wanted: Iterable[Ready], now: dt.datetime
-) -> set[uuid.UUID]:
-    """The day of these agents is full and more is queued: pause each once, skip the rest, raise one alert.
-
-    Where only tests are queued they are skipped, and nobody is paused for them.
-    """
-    serious = {row.agent_id for row in wanted if not row.is_test}
-    exhausted = set()
-    for gate in gates:
-        block = share.blocked.get(gate.agent_id)
-        if block is None or block.reason is None:
-            continue
-        exhausted.add(gate.agent_id)
-        is_serious = gate.agent_id in serious
-        if is_serious and Agent.objects.pause_live(gate.agent_id, now=now):
-            gate.pause_reason, gate.paused_at = block.reason, now
-            _tell_pause(gate)
-        rest = Execution.objects.never_started(gate.agent_id).order_by("position")
-        if not is_serious:
-            rest = rest.filter(is_test=True)
-        skipping.skip(
-            rest.values_list("pk", flat=True)[:SKIPPED_AT_ONCE], reason=block.reason, now=now
-        )
-    return exhausted
-
-
-def _tell_pause(gate: AgentGate) -> None:
-    """One alert and one notice; resuming the agent resolves the alert."""
-    agent = gate.agent
-    limit = agent.limit("max_executions_per_day")
-    message = (
-        f"{agent.name} reached its {limit} executions of today and was paused. Resume it to go on."
-    )
-    alerts.raise_alert(
-        agent.workspace_id,
-        AlertKind.DAILY_LIMIT,
-        message,
-        agent=agent,
-        dedupe_key=f"daily:{agent.pk}",
-    )
-    live.push(agent.workspace_id, notices.auto_paused(agent_id=agent.pk, reason=message))
-
-
 def _say_when(
     gates: Sequence[AgentGate],
     share: Share,
@@ -237,7 +195,7 @@ def _say_when(
     *,
     each: int,
     now: dt.datetime,
-    ended: set[uuid.UUID],
+    full: full_days.Full,
     keep: bool,
 ) -> None:
     """Writes on each gate when to look at it again (`keep`: a claim of suspects does not know)."""
@@ -251,10 +209,11 @@ def _say_when(
             cut[row.agent_id].add(row.trigger_id)
     for gate in gates:
         block = share.blocked.get(gate.agent_id)
-        if gate.agent_id in ended:
+        if gate.agent_id in full.paused:
             gate.next_eligible_at = None
-        elif not keep:
-            gate.next_eligible_at = _next_look(gate.agent_id, block, share, cut[gate.agent_id], now)
+        elif not keep or gate.agent_id in full.skipped:
+            more = cut[gate.agent_id]
+            gate.next_eligible_at = _next_look(gate.agent_id, block, share, full, more, now)
         if gate.agent_id in served:
             gate.last_served_at = now
         _tell_rate_limit(gate, block, now)
@@ -272,10 +231,15 @@ def _say_when(
 
 
 def _next_look(
-    agent_id: uuid.UUID, block: Block | None, share: Share, cut: set[uuid.UUID], now: dt.datetime
+    agent_id: uuid.UUID,
+    block: Block | None,
+    share: Share,
+    full: full_days.Full,
+    cut: set[uuid.UUID],
+    now: dt.datetime,
 ) -> dt.datetime | None:
     """`cut`: triggers of the agent that may have more ready rows than were read."""
-    if agent_id in share.left:
+    if agent_id in share.left or agent_id in full.skipped:  # what else is queued may start
         return now
     if cut and (block is None or not (block.is_whole or cut <= block.triggers)):
         return now

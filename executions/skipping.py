@@ -18,12 +18,14 @@ _RETURNED = (
 )
 
 
-def skip(ids: Iterable[uuid.UUID], *, reason: str, now: dt.datetime) -> int:
-    """Skips those of the rows that still wait; answers how many."""
+def skip(ids: Iterable[uuid.UUID], *, reason: str, now: dt.datetime, note: str = "") -> int:
+    """Skips those of the rows that still wait; answers how many. `note`: more than the reason says, for people."""
     wanted = list(ids)
     if not wanted:
         return 0
-    found = statements.run("skip_executions", {"ids": wanted, "reason": str(reason), "now": now})
+    found = statements.run(
+        "skip_executions", {"ids": wanted, "reason": str(reason), "now": now, "note": note}
+    )
     executions = [Execution(**dict(zip(_RETURNED, row, strict=True))) for row in found]
     _tell(executions)
     logbook.skipped(executions, reason=str(reason))

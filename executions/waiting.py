@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agents.models import Agent
 from config.lib import clock
-from executions.gates import Asked, Key, Ready, Room, claim_gates
+from executions.gates import Asked, Key, Ready, Room, claim_gates, unsigned_share
 from executions.models import AgentGate, Execution, Status
 from triggers.models import Trigger
 
@@ -36,6 +36,7 @@ def _full(execution: Execution, agent: Agent, trigger: Trigger) -> str:
         execution.resumes,
         execution.is_test,
         execution.created_at,
+        execution.is_unsigned,
     )
     agent.workspace = execution.workspace
     asked = Asked([AgentGate(agent=agent)], [trigger], clock.now())
@@ -59,6 +60,8 @@ def _sentence(gate: str, whose: str, room: Room, agent: Agent, trigger: Trigger)
         return f"The trigger started as many runs in the last hour as it may ({limit}).{free}"
     if gate == "daily_limit":
         return "The agent has done as many runs today as it may."
+    if gate == unsigned_share.NAME:
+        return f"{unsigned_share.note(agent)} It will be skipped."
     limit = agent.limit("max_concurrent") if whose == "agent" else trigger.max_concurrent
     return f"As many runs of the {whose} as may be at work at once ({limit}) are at work now."
 

@@ -34,6 +34,7 @@ class Cause:
     chain: tuple[str, ...]  # ids of the triggers that led here, this run's included
     correlation_id: str
     actor: str
+    verified: bool = True  # false: it began with a sender that nobody verified
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +134,7 @@ def _build(draft: Draft) -> Event:
         dedupe_key=draft.dedupe_key,
         payload=payload,
         actor=draft.actor or current_actor(),
-        verified=draft.verified,
+        verified=draft.verified and not actors.is_stranger() and (cause is None or cause.verified),
         occurred_at=draft.occurred_at or dt.datetime.now(dt.UTC),
         root_id=cause.root_id if cause else draft.id,
         parent_execution_id=cause.execution_id if cause else None,

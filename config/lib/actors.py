@@ -1,4 +1,4 @@
-"""Who is acting now: edges say it, whatever is recorded meanwhile can tell it."""
+"""Who is acting now, and whether anybody knows it: edges say it, whatever is recorded meanwhile can tell it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ Actor = (
 )  # "user:<id>", "system", or a function that looks it up when it is asked for
 
 _actor: ContextVar[Actor] = ContextVar("actor", default="")
+_is_stranger: ContextVar[bool] = ContextVar("is_stranger", default=False)
 
 
 @contextmanager
@@ -32,3 +33,17 @@ def current() -> str:
     """`user:<id>`, `system`, or empty where nobody was named."""
     actor = _actor.get()
     return actor if isinstance(actor, str) else actor()
+
+
+@contextmanager
+def stranger() -> Iterator[None]:
+    """Everything recorded inside was sent by somebody who proved nothing: a public form, an unsigned address."""
+    token = _is_stranger.set(True)
+    try:
+        yield
+    finally:
+        _is_stranger.reset(token)
+
+
+def is_stranger() -> bool:
+    return _is_stranger.get()

@@ -11,6 +11,7 @@ from django.template.loader import render_to_string
 from agents import actions
 from agents.models import Agent
 from config.lib import clock
+from executions.gates import daily_limit, unsigned_share
 from executions.models import AgentGate, AgentStart, Execution, Status, TriggerGate
 from triggers import operators
 from triggers.models import Trigger
@@ -43,23 +44,24 @@ Figure = tuple[str, Any]
 
 
 def agent_figures(agent: Agent) -> list[Figure]:
-    """What its limits are counted from. Uses the indexes start_agent, execution_started, execution_running."""
+    """What its limits are counted from. Uses the indexes start_agent, execution_running."""
     now = clock.now()
-    today = agent.workspace.midnight(now)
+    gate = AgentGate.objects.filter(pk=agent.pk).first() or AgentGate(pk=agent.pk)
+    gate.agent = agent
     starts = AgentStart.objects.filter(agent=agent, at__gt=now - dt.timedelta(seconds=60)).count()
-    since = Execution.objects.filter(agent=agent, started_at__gte=today).count()
+    today = daily_limit.used(gate, now)
     running = Execution.objects.filter(agent=agent, status=Status.RUNNING).count()
     waiting = Execution.objects.filter(agent=agent, status__in=[Status.QUEUED, Status.RETRYING])[
         :1000
     ].count()
-    gate = AgentGate.objects.filter(pk=agent.pk).first()
     figures: list[Figure] = [
         ("Started in the last minute", _of(starts, agent.limit("max_executions_per_minute"))),
-        ("Started today", _of(since, agent.limit("max_executions_per_day"))),
+        ("Started today", _of(today.all, agent.limit(daily_limit.LIMIT))),
+        ("Of these for senders not verified", _of(today.unsigned, unsigned_share.of_agent(agent))),
         ("Running now", _of(running, agent.limit("max_concurrent"))),
         ("Waiting", waiting),
     ]
-    if gate and gate.pause_reason:
+    if gate.pause_reason:
         figures.append(("Paused because", PAUSED_BECAUSE.get(gate.pause_reason, gate.pause_reason)))
     return figures
 

@@ -106,6 +106,7 @@ class Ready:
     resumes: bool
     is_test: bool
     created_at: dt.datetime
+    is_unsigned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,19 +154,29 @@ def dispatch_gates() -> tuple[DispatchGate, ...]:
 
 
 def claim_gates() -> tuple[ClaimGate, ...]:
-    """Daily limit, per-minute and hourly windows, concurrency. (A paused workspace is left out of the asking query.)
+    """Daily limit, its share for unsigned senders, per-minute and hourly windows, concurrency.
 
-    The day counts an execution once; the windows count first starts, retries and replays; going on
-    after a wait, a graceful stop or a lost lease only needs a place to run.
+    A paused workspace is left out of the asking query. The day counts an execution once; the windows count first
+    starts, retries and replays; going on after a wait, a graceful stop or a lost lease only needs a place to run.
     """
-    from executions.gates import concurrency, daily_limit, hourly_window, minute_window
+    from executions.gates import (
+        concurrency,
+        daily_limit,
+        hourly_window,
+        minute_window,
+        unsigned_share,
+    )
 
     def starts(row: Ready) -> bool:
         return not row.resumes
 
+    def begins(row: Ready) -> bool:
+        return row.attempt == 0 and not row.resumes
+
     return (
+        ClaimGate("daily_limit", daily_limit.free, begins),
         ClaimGate(
-            "daily_limit", daily_limit.free, lambda row: row.attempt == 0 and not row.resumes
+            unsigned_share.NAME, unsigned_share.free, lambda row: row.is_unsigned and begins(row)
         ),
         ClaimGate("minute_window", minute_window.free, starts),
         ClaimGate("hourly_window", hourly_window.free, starts),

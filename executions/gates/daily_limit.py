@@ -7,10 +7,15 @@ its day is counted from that moment.
 from __future__ import annotations
 
 import datetime as dt
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from django.db.models import Count, Q
 
 from executions import statements
 from executions.gates import Asked, Key, Room
-from executions.models import AgentGate, Reason
+from executions.models import AgentGate, AgentStart, Reason
 
 LIMIT = "max_executions_per_day"
 _AHEAD = dt.timedelta(days=1)  # a clock that was set back has left starts in the future
@@ -23,9 +28,32 @@ def began(gate: AgentGate, now: dt.datetime) -> dt.datetime:
     return max(midnight, gate.day_began_at) if gate.day_began_at else midnight
 
 
+@dataclass(frozen=True, slots=True)
+class Used:
+    """Executions of an agent's day: all of them, and those for senders whom nobody verified."""
+
+    all: int
+    unsigned: int
+
+
+def used(gate: AgentGate, now: dt.datetime) -> Used:
+    """For pages; the gate has its agent and workspace. One query; uses index start_agent."""
+    starts = AgentStart.objects.filter(
+        agent_id=gate.agent_id, is_first=True, at__gte=began(gate, now), at__lte=now + _AHEAD
+    )
+    counted = starts.aggregate(all=Count("pk"), unsigned=Count("pk", filter=Q(is_unsigned=True)))
+    return Used(**counted)
+
+
 def free(asked: Asked) -> dict[Key, Room]:
-    """An execution counts on the day of its first start, once. Uses index start_agent."""
-    limits = asked.agent_limits(LIMIT)
+    """An execution counts on the day of its first start, once."""
+    return left_of(asked, asked.agent_limits(LIMIT))
+
+
+def left_of(
+    asked: Asked, limits: Mapping[uuid.UUID, int], *, unsigned_only: bool = False
+) -> dict[Key, Room]:
+    """What today has left of these limits, by agent. One query; uses index start_agent."""
     if not limits:
         return {}
     days = {gate.agent_id: began(gate, asked.now) for gate in asked.gates}
@@ -37,6 +65,7 @@ def free(asked: Asked) -> dict[Key, Room]:
             "since": [days[agent_id] - _JUST_BEFORE for agent_id in limits],
             "until": asked.now + _AHEAD,
             "first_only": True,
+            "unsigned_only": unsigned_only,
         },
     )
     return {

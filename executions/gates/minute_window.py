@@ -24,6 +24,7 @@ def free(asked: Asked) -> dict[Key, Room]:
             "since": [asked.now - WINDOW] * len(limits),
             "until": asked.now + WINDOW,
             "first_only": False,
+            "unsigned_only": False,
         },
     )
     return {

@@ -113,6 +113,8 @@ class Execution(models.Model):
     replay_no = models.PositiveIntegerField(default=0)
     replay_of = models.UUIDField(null=True, blank=True)
     is_test = models.BooleanField(default=False)
+    # Of an event that began with a sender whom nobody verified; a replay is a person's decision, and so never is.
+    is_unsigned = models.BooleanField(default=False, db_default=False)
     position = models.BigIntegerField(db_default=NextPosition(), editable=False)
     status = models.CharField(max_length=20, choices=Status, default=Status.QUEUED)
     reason = models.CharField(max_length=30, choices=Reason, blank=True, default="")

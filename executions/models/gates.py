@@ -61,6 +61,7 @@ class AgentStart(models.Model):
     is_first = models.BooleanField(
         default=False
     )  # of its execution: the day counts an execution once
+    is_unsigned = models.BooleanField(default=False, db_default=False)  # as its execution is
     at = models.DateTimeField()
 
     class Meta:

@@ -13,8 +13,9 @@ from django.urls import reverse
 
 from agents import actions
 from agents.models import Agent
-from config.lib import audit
+from config.lib import audit, clock
 from executions import launch, replay
+from executions.gates import daily_limit, unsigned_share
 from executions.models import AgentGate, Execution, Reason
 from executions.pages import feed, subjects
 from executions.pages.ground import PageRequest, action, back, page, show
@@ -61,11 +62,22 @@ def agent(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
             if gate and gate.pause_reason == Reason.DAILY_LIMIT
             else 0
         ),
+        "share_used": _share_used(found, gate),
         "paused_because": GATE_WORDS.get(gate.pause_reason, "") if gate else "",
         "edit_url": reverse("admin:agents_agent_change", args=[found.pk]),
         "new_trigger_url": reverse("admin:triggers_trigger_add") + f"?agent={found.pk}",
     }
     return show(request, "agent", context)
+
+
+def _share_used(agent: Agent, gate: AgentGate | None) -> str:
+    """A sentence where senders whom nobody verified have used up their part of the agent's day."""
+    share = unsigned_share.of_agent(agent)
+    if gate is None or share is None:
+        return ""
+    gate.agent = agent
+    unsigned = daily_limit.used(gate, clock.now()).unsigned
+    return unsigned_share.note(agent) if 0 < share <= unsigned else ""
 
 
 def _find(request: PageRequest, pk: uuid.UUID) -> Agent:

@@ -39,9 +39,7 @@ SO_FAR = {
 def in_short(execution: Execution) -> str:
     """One or two sentences: what became of it and why."""
     if execution.status == Status.SKIPPED:
-        sentence = WHY_SKIPPED.get(Reason(execution.reason), "It was skipped.")
-        note = execution.error_message.strip()
-        return f"{sentence} {_sentence(note)}" if note else sentence
+        return _why_skipped(execution)
     if execution.status == Status.QUEUED and execution.held_for:
         return f"{execution.error_message} It goes on by itself when the host answers again."
     if execution.status == Status.QUEUED and execution.run_at:
@@ -51,6 +49,16 @@ def in_short(execution: Execution) -> str:
     if execution.cancel_requested and execution.status == Status.RUNNING:
         return "Has been asked to stop."
     return SO_FAR[Status(execution.status)]
+
+
+def _why_skipped(execution: Execution) -> str:
+    sentence = WHY_SKIPPED.get(Reason(execution.reason), "It was skipped.")
+    note = execution.error_message.strip()
+    if (
+        note and execution.reason == Reason.DAILY_LIMIT
+    ):  # a share of the day was used up, not the day
+        return f"{note} Replay it if it was no spam: a replay counts on the whole day."
+    return f"{sentence} {_sentence(note)}" if note else sentence
 
 
 def _sentence(text: str) -> str:

@@ -7,6 +7,7 @@ CROSS JOIN LATERAL (
     FROM (
         SELECT at FROM executions_agentstart
         WHERE agent_id = wanted.id AND at > wanted.since AND at <= %(until)s AND (is_first OR NOT %(first_only)s)
+            AND (is_unsigned OR NOT %(unsigned_only)s)
         ORDER BY at DESC
         LIMIT wanted.bound
     ) AS newest

@@ -4,6 +4,7 @@
 UPDATE executions_execution AS execution
 SET status = 'skipped',
     reason = %(reason)s,
+    error_message = COALESCE(NULLIF(%(note)s, ''), execution.error_message),
     started_at = COALESCE(execution.started_at, %(now)s),
     finished_at = %(now)s,
     run_at = NULL

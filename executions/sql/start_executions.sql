@@ -14,9 +14,9 @@ WITH started AS (
     FROM unnest(%(ids)s::uuid[], %(timeouts)s::float[]) AS chosen(id, timeout)
     WHERE execution.id = chosen.id AND execution.status || '' = 'queued' AND execution.run_at IS NULL
     RETURNING execution.id, execution.agent_id, execution.trigger_id, execution.attempt, execution.resumes,
-        execution.correlation_id
+        execution.correlation_id, execution.is_unsigned
 ), logged AS (
-    INSERT INTO executions_agentstart (agent_id, trigger_id, at, is_first)
-    SELECT agent_id, trigger_id, %(now)s, attempt = 1 FROM started WHERE NOT resumes
+    INSERT INTO executions_agentstart (agent_id, trigger_id, at, is_first, is_unsigned)
+    SELECT agent_id, trigger_id, %(now)s, attempt = 1, is_unsigned FROM started WHERE NOT resumes
 )
 SELECT id, correlation_id FROM started

@@ -10,6 +10,7 @@ from pytest_django import Settings
     [
         ("ALLOWED_HOSTS", ["*"], "triggerfish.E001"),
         ("FIELD_KEYS", ["not a key"], "triggerfish.E002"),
+        ("UNSIGNED_DAILY_SHARE", 1.5, "triggerfish.E003"),
     ],
 )
 def test_what_would_be_unsafe_is_refused(

@@ -73,7 +73,7 @@ def test_a_full_day_has_a_reason() -> None:
     measured = [rooms("daily_limit", a=Room(1, reason=Reason.DAILY_LIMIT))]
     share = share_out([row(1), row(2)], turns=[A], measured=measured, places=10)
     assert positions(share.chosen) == [1]
-    assert share.blocked[A].reason == Reason.DAILY_LIMIT
+    assert positions(share.blocked[A].refused["daily_limit"]) == [2]
 
 
 def test_going_on_takes_no_place_in_a_window() -> None:

@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from agents.models import Agent, AgentStatus
 from config.lib import clock
 from crm.models import Workspace
-from executions import dispatcher, queue, sweep
+from executions import dispatcher, full_days, queue, sweep
 from executions.models import AgentGate, AgentStart, Alert, Execution, Reason, Status
 from tests.stories import MakeAgent, MakeTrigger
 from triggers import events
@@ -222,7 +222,7 @@ def test_a_full_day_with_a_long_queue_is_skipped_in_portions(
     queued: Callable[..., Trigger], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     queued(9, max_executions_per_day=2)
-    monkeypatch.setattr(queue, "SKIPPED_AT_ONCE", 3)
+    monkeypatch.setattr(full_days, "SKIPPED_AT_ONCE", 3)
     claim()
     left = Execution.objects.filter(status=Status.QUEUED)
     assert (Execution.objects.filter(reason=Reason.DAILY_LIMIT).count(), left.count()) == (3, 4)

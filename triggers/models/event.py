@@ -78,7 +78,9 @@ class Event(models.Model):
     actor = models.CharField(
         max_length=100, blank=True, default="system"
     )  # user:<id>, token:<id>, agent:<id>, system
-    verified = models.BooleanField(default=True)
+    verified = models.BooleanField(
+        default=True
+    )  # false: it began with a sender that proved nothing, or it was made up for a test
     occurred_at = models.DateTimeField()
     recorded_at = models.DateTimeField(db_default=models.functions.Now())
     root_id = models.UUIDField()

@@ -5,8 +5,9 @@ from __future__ import annotations
 from django.test import Client
 
 from agents.models import Agent, AgentStatus
+from config.lib import clock
 from crm.models import Workspace
-from executions.models import AuditEntry, Execution
+from executions.models import AgentGate, AgentStart, AuditEntry, Execution
 from tests.executions.pages.conftest import World
 
 
@@ -29,3 +30,18 @@ def test_run_now_shows_the_run(world: World, visitor: Client) -> None:
     newest = Execution.objects.latest("id")
     assert newest != world.execution
     assert answer["Location"] == f"/executions/{newest.pk}/"
+
+
+def test_a_used_up_share_is_told(world: World, visitor: Client) -> None:
+    address = f"/agents/{world.agent.pk}/"
+    Agent.objects.update(restrictions={"max_executions_per_day": 4})
+    AgentGate.objects.get_or_create(agent=world.agent)
+    for unsigned in (False, True):
+        AgentStart.objects.create(
+            agent=world.agent, at=clock.now(), is_first=True, is_unsigned=unsigned
+        )
+    assert "used up their share" not in visitor.get(address).text
+    AgentStart.objects.create(agent=world.agent, at=clock.now(), is_first=True, is_unsigned=True)
+    assert (
+        "had used up their share of the agent&#x27;s day: 2 of its 4" in visitor.get(address).text
+    )
