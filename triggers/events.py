@@ -54,6 +54,7 @@ class Draft:
     verified: bool = True
     occurred_at: dt.datetime | None = None
     max_bytes: int = json.MAX_STORED_BYTES  # of the payload; what is beyond is cut off
+    repeat_of: uuid.UUID | None = None
     heard: bool = False  # the caller dispatches it itself, to one trigger; nobody else will hear it
     id: uuid.UUID = field(default_factory=uuid7)
 
@@ -135,6 +136,7 @@ def _build(draft: Draft) -> Event:
         payload=payload,
         actor=draft.actor or current_actor(),
         verified=draft.verified and not actors.is_stranger() and (cause is None or cause.verified),
+        repeat_of=draft.repeat_of,
         occurred_at=draft.occurred_at or dt.datetime.now(dt.UTC),
         root_id=cause.root_id if cause else draft.id,
         parent_execution_id=cause.execution_id if cause else None,
@@ -154,7 +156,7 @@ def _build(draft: Draft) -> Event:
 _COLUMNS = (
     *("id", "workspace_id", "type", "topic", "source", "subject", "dedupe_key", "payload"),
     *("actor", "verified", "occurred_at", "root_id", "parent_execution_id", "depth", "chain"),
-    *("correlation_id", "state", "executions_count"),
+    *("correlation_id", "state", "executions_count", "repeat_of"),
 )
 
 

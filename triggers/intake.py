@@ -205,11 +205,15 @@ def _accept(
     settings = config.get("webhook_config", {})
     verified = settings.get("unsigned") is not True
     known = tuple(str(settings[name]) for name in kind.secret_fields if settings.get(name))
+    delivery = kind.delivery_id(request, body) if verified else ""
     outline = {
         "method": request.method,
         "headers": seen_headers(request),
         "query_params": dict(parse_qsl(request.query, keep_blank_values=True)[:200]),
         "content_type": request.media_type or "unknown",
+        "peer": request.peer,
+        "size": len(request.body),
+        "delivery_id": delivery[:MAX_DELIVERY_ID],
     }
     payload = {
         "request": secrets.redact(outline, known=known) | {"body": body},
@@ -217,7 +221,6 @@ def _accept(
         "schema_valid": fits,
         "service": kind.name,
     }
-    delivery = kind.delivery_id(request, body) if verified else ""
     return Accepted(
         kind,
         json.sanitise(payload, max_bytes=MAX_STORED_BYTES),
@@ -225,6 +228,15 @@ def _accept(
         verified,
         kind.bounced(body),
     )
+
+
+def claimed_delivery(request: Incoming, config: Mapping[str, Any]) -> str:
+    """What the headers of a refused request name it; nothing of its body is read."""
+    try:
+        kind = webhook_types.find(str(config.get("webhook_type", "")))
+    except UnknownName:
+        return ""
+    return kind.delivery_id(request, {})[:MAX_DELIVERY_ID].replace("\x00", "")
 
 
 def seen_headers(request: Incoming) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -59,7 +60,7 @@ def _later(code: str, message: str, wait: int) -> Refused:
 
 def _store(found: Accepted, endpoint: WebhookEndpoint) -> Answer:
     """One INSERT; a delivery that is known already answers with its first event."""
-    key = _dedupe_key(endpoint, found.delivery_id)
+    key = dedupe_key(endpoint.pk, found.delivery_id)
     drafts = [
         events.Draft(
             webhook.type_name(found.kind.name),
@@ -89,12 +90,12 @@ def _store(found: Accepted, endpoint: WebhookEndpoint) -> Answer:
     return Answer(202 if is_first else 200, found.kind.answer(str(event.pk)))
 
 
-def _dedupe_key(endpoint: WebhookEndpoint, delivery_id: str) -> str:
-    """Known to this endpoint alone; of any length."""
+def dedupe_key(endpoint_id: uuid.UUID, delivery_id: str) -> str:
+    """What a delivery is known by at this endpoint alone, however long its id; empty where it has none."""
     if not delivery_id:
         return ""
     named = hashlib.sha256(delivery_id.encode("utf-8", "replace")).hexdigest()
-    return f"{endpoint.pk}:{named}"
+    return f"{endpoint_id}:{named}"
 
 
 def _write_down(refused: Refused, request: Incoming, endpoint: WebhookEndpoint) -> None:
@@ -110,6 +111,8 @@ def _write_down(refused: Refused, request: Incoming, endpoint: WebhookEndpoint) 
         status=refused.status,
         reason=refused.code,
         detail=refused.detail[:500].replace("\x00", ""),
+        service=str(endpoint.trigger.config.get("webhook_type", ""))[:50],
+        delivery_id=intake.claimed_delivery(request, endpoint.trigger.config),
         method=request.method[:10],
         peer=request.peer[:50],
         headers=intake.seen_headers(request),

@@ -49,3 +49,8 @@ def floor(at: dt.datetime) -> uuid.UUID:
     """The smallest id that `uuid7` makes at this moment: lists by time can use the index of the ids."""
     ms = max(0, int(at.timestamp() * 1000))
     return uuid.UUID(int=(ms << 80) | (0x7 << 76) | (0b10 << 62))
+
+
+def moment(pk: uuid.UUID) -> dt.datetime:
+    """When `uuid7` made this id, in UTC, to the millisecond."""
+    return dt.datetime.fromtimestamp((pk.int >> 80) / 1000, dt.UTC)

@@ -21,7 +21,7 @@ from triggers.models import Event
 SHOWN = 6  # executions under one event; the event's own page has them all
 _LIGHT = ("trace", "inputs", "output", "error", "usage", "at_failure")  # large, and not in a list
 
-_FIRST_ONES = (  # uses the unique index on (event, listener, replay_no)
+FIRST_ONES = (  # uses the unique index on (event, listener, replay_no)
     Execution.objects.filter(event=OuterRef("pk"))
     .order_by("listener_id", "replay_no")
     .values("pk")[:SHOWN]
@@ -49,9 +49,9 @@ def newest(workspace: Workspace, *, limit: int) -> list[Happening]:
 
 def happenings(events: QuerySet[Event], workspace: Workspace) -> list[Happening]:
     """A few queries, however many events; their executions are bounded too."""
-    found = list(events.defer("payload").annotate(first_ones=ArraySubquery(_FIRST_ONES)))
+    found = list(events.defer("payload").annotate(first_ones=ArraySubquery(FIRST_ONES)))
     links = subjects.of_events(found, workspace)
-    executions = _executions(found)
+    executions = executions_of(found)
     return [
         Happening(
             event,
@@ -74,7 +74,7 @@ def light(executions: QuerySet[Execution]) -> QuerySet[Execution]:
     return executions.defer(*_LIGHT).select_related("workspace")
 
 
-def _executions(events: Sequence[Any]) -> dict[uuid.UUID, list[Execution]]:
+def executions_of(events: Sequence[Any]) -> dict[uuid.UUID, list[Execution]]:
     """`first_ones` of each event: one with thousands takes no place from the others."""
     ids = [pk for event in events for pk in event.first_ones]
     by_event: dict[uuid.UUID, list[Execution]] = defaultdict(list)

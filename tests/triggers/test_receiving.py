@@ -354,3 +354,12 @@ def test_a_body_near_the_limit_is_kept_whole(hook: Trigger) -> None:
     body = b'{"text": "' + text.encode() + b'"}'
     event = Event.objects.get(pk=send(hook, body).json()["event_id"])
     assert event.payload["request"]["body"]["text"] == text
+
+
+def test_a_request_leaves_its_sender_size_and_name(hook: Trigger) -> None:
+    send(hook, headers={"Idempotency-Key": "order-1"}, REMOTE_ADDR="192.0.2.9")
+    asked = Event.objects.get().payload["request"]
+    assert (asked["peer"], asked["size"], asked["delivery_id"]) == ("192.0.2.9", 8, "order-1")
+    send(hook, headers={"Idempotency-Key": "order-2", "X-Webhook-Signature": "0"})
+    row = WebhookRejection.objects.get()
+    assert (row.service, row.delivery_id, row.size) == ("generic", "order-2", 8)

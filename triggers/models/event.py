@@ -18,10 +18,18 @@ class EventState(models.TextChoices):
     DEAD = "dead", "Dead"
 
 
+# What came to a webhook's address; not the further events that one delivery tells of.
+DELIVERED = Q(source="webhook", topic__startswith="webhook:")
+
+
 class EventQuerySet(models.QuerySet["Event"]):
     def waiting(self, limit: int) -> EventQuerySet:
         """The oldest events that no dispatcher has seen. Uses index event_new."""
         return self.filter(state=EventState.NEW).order_by("id")[:limit]
+
+    def delivered(self) -> EventQuerySet:
+        """Accepted requests to webhooks. Uses the indexes event_delivered and event_delivered_at."""
+        return self.filter(DELIVERED)
 
     def held(self, pk: uuid.UUID) -> Event | None:
         """The event under its row's lock: nobody deletes it or its payload until the transaction ends."""
@@ -98,6 +106,9 @@ class Event(models.Model):
     bodies_kept_days = models.PositiveSmallIntegerField(
         null=True, editable=False
     )  # set when the payload was deleted, after so many days
+    repeat_of = models.UUIDField(
+        null=True, editable=False
+    )  # the event whose delivery a person sent again
 
     objects = EventQuerySet.as_manager()
 
@@ -128,10 +139,20 @@ class Event(models.Model):
             models.Index(
                 fields=["workspace", "-id"], condition=Q(state="dead"), name="event_dead"
             ),  # the dead
+            models.Index(
+                fields=["workspace", "-id"], condition=DELIVERED, name="event_delivered"
+            ),  # executions.pages.deliveries
+            models.Index(
+                fields=["topic", "-id"], condition=DELIVERED, name="event_delivered_at"
+            ),  # the same at one address
         ]
 
     def __str__(self) -> str:
         return f"{self.type} {self.id}"
+
+    @property
+    def is_delivery(self) -> bool:
+        return self.source == "webhook" and self.topic.startswith("webhook:")
 
     @property
     def bodies_deleted(self) -> str:

@@ -69,7 +69,10 @@ class WebhookEndpoint(models.Model):
 
 
 class WebhookRejection(models.Model):
-    """A request that was not accepted: why, from whom, and how it looked, without secrets and without its body."""
+    """A request that was not accepted: why, from whom, and how it looked, without secrets and without its body.
+
+    `delivery_id` is what its headers claim.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="+", db_index=False)
@@ -80,6 +83,8 @@ class WebhookRejection(models.Model):
     status = models.PositiveSmallIntegerField()
     reason = models.CharField(max_length=50)
     detail = models.CharField(max_length=500, blank=True, default="")
+    service = models.CharField(max_length=50, blank=True, default="", db_default="")  # webhook type
+    delivery_id = models.CharField(max_length=200, blank=True, default="", db_default="")
     method = models.CharField(max_length=10)
     peer = models.CharField(max_length=50, blank=True, default="")
     headers = models.JSONField(default=dict)
@@ -87,8 +92,15 @@ class WebhookRejection(models.Model):
 
     class Meta:
         ordering = ["-id"]
+        verbose_name = "refused delivery"
+        verbose_name_plural = "webhook deliveries"
         indexes = [
             models.Index(fields=["workspace", "-id"], name="rejection_newest"),  # the list
+            models.Index(
+                fields=["workspace", "delivery_id", "-id"],
+                condition=~Q(delivery_id=""),
+                name="rejection_delivery",
+            ),  # a delivery by its id
             models.Index(
                 fields=["trigger", "-id"], name="rejection_of_trigger"
             ),  # the bound per trigger
