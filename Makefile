@@ -21,7 +21,7 @@ test: .installed-dev ## Run all tests, in the browser too (ARGS="-k word" narrow
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || { \
 		echo "The browser tests need Chromium, which is not here. Install it: sudo apt-get install chromium" >&2; exit 1; }
 	@failed=; \
-	$(BIN)/python -m pytest tests --ignore=tests/browser $(ARGS) || failed="$$failed tests"; \
+	$(BIN)/python -m pytest tests --ignore=tests/browser -n 2 --dist loadfile $(ARGS) || failed="$$failed tests"; \
 	$(BIN)/python -m pytest tests/browser || failed="$$failed tests/browser"; \
 	if [ -n "$$failed" ]; then echo "make test: failed:$$failed" >&2; exit 1; fi
 

@@ -2,8 +2,8 @@
 
 A conftest would be too late, pytest-django has read the settings by then. Where DATABASE_URL and REDIS_URL are set,
 those servers are used; else PostgreSQL and Valkey are started in a temporary folder and stopped at the end. xdist's
-workers inherit the addresses. RabbitMQ is not started: tests marked `rabbitmq` run where RABBITMQ_URL is set, and the
-summary says what did not.
+workers inherit the addresses; each takes a database of its own on both. RabbitMQ is not
+started: tests marked `rabbitmq` run where RABBITMQ_URL is set, and the summary says what did not.
 """
 
 from __future__ import annotations
@@ -14,11 +14,21 @@ import shutil
 import tempfile
 from collections.abc import Generator
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
 from config.up import servers
 from config.up.place import CannotStart, Place
+
+
+def redis_database_of(worker: str, url: str) -> str:
+    """The address of a database of its own for xdist's `gw0`, `gw1` ... : Redis has 16, the first is nobody's."""
+    number = int(worker.removeprefix("gw")) + 1
+    parts = urlsplit(url)
+    if parts.scheme == "unix":
+        return f"unix://{parts.path}?db={number}"
+    return urlunsplit((*parts[:2], f"/{number}", *parts[3:]))
 
 
 class _Ground:
@@ -34,6 +44,8 @@ class _Ground:
         with servers.Started(own) as self.started:
             self.started.wait_until_they_answer()
         os.environ.update({server.variable: server.url for server in own})
+        if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+            os.environ["REDIS_URL"] = redis_database_of(worker, os.environ["REDIS_URL"])
         os.environ["VAR_DIR"] = str(self.place.root)
         keys = self.place.keys()
         for name in ("SECRET_KEY", "FIELD_KEY"):

@@ -55,7 +55,13 @@ def _route(request: HttpRequest) -> str:
 @cache
 def _readable(route: str) -> str:
     """`forms/<public_id>/` of `^forms/(?P<public_id>[a-z]{1,32})/\\Z`."""
-    return _GROUP.sub(r"\1", route).replace("^", "").removesuffix("$").removesuffix("\\Z")
+    return (
+        _GROUP.sub(r"\1", route)
+        .replace("^", "")
+        .removesuffix("$")
+        .removesuffix("\\Z")
+        .removesuffix("/?")
+    )
 
 
 class NoProbes(logging.Filter):

@@ -69,7 +69,7 @@ def test_answers_to_a_form_of_the_workspace(acme: Workspace, form: Form) -> None
         ({"email": "a@example.org", "name": {"first": "Ann"}}, "name"),
         ({"email": "a@example.org", "x": "y" * 20_000}, "x"),
         ({"email": "a@example.org", "form_id": "nothing"}, "form_id"),
-        ({"email": "a@example.org", "form_id": str(uuid.uuid4())}, "form_id"),
+        ({"email": "a@example.org", "form_id": str(uuid.UUID(int=7))}, "form_id"),
         ({"email": "a@example.org", "form_id": 5}, "form_id"),
         ({"email": "a@example.org", "form_id": {}}, "form_id"),
         ("[]", "body"),

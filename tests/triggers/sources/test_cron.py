@@ -55,6 +55,7 @@ def test_more_often_than_the_least_distance(settings: Settings) -> None:
     assert said.startswith("Invalid cron expression '*/5 * * * *': it fires every 5 minutes")
 
 
+@pytest.mark.django_db  # the workspace's time is asked there
 def test_what_has_ended_is_told() -> None:
     config = {"cron_expression": "0 9 * * *", "ends_at": "2020-01-01"}
     assert SOURCE.check(config, workspace=NOWHERE) == {}
