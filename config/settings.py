@@ -224,6 +224,7 @@ UNSIGNED_DAILY_SHARE = env.float(
     "UNSIGNED_DAILY_SHARE", 0.5
 )  # of an agent's runs a day that senders whom nobody verified may use
 EMIT_PER_MINUTE = env.int("EMIT_PER_MINUTE", 600)  # POST /triggers/emit, per user and per token
+EMIT_EVENTS_PER_MINUTE = env.int("EMIT_EVENTS_PER_MINUTE", 6000)  # the events in them
 FORM_PER_MINUTE = env.int("FORM_PER_MINUTE", 30)  # public form submissions, per address
 FORM_TOTAL_PER_MINUTE = env.int(
     "FORM_TOTAL_PER_MINUTE", 600

@@ -44,8 +44,8 @@ _counts: dict[uuid.UUID, _Count] = {}
 _lock = threading.Lock()
 
 
-def seconds_to_wait(workspace: Workspace) -> int:
-    """0 where one more is taken, and then it has been counted; else seconds, for Retry-After."""
+def seconds_to_wait(workspace: Workspace, *, count: int = 1) -> int:
+    """0 where more is taken, and then it has been counted; else seconds, for Retry-After."""
     limit = workspace.queue_limit or settings.QUEUE_LIMIT
     known = _counts.get(workspace.pk)
     if known is None or time.monotonic() - known.read_at >= FRESH_SECONDS:
@@ -53,13 +53,13 @@ def seconds_to_wait(workspace: Workspace) -> int:
     with _lock:
         if known.number >= limit:
             return RETRY_AFTER_SECONDS
-        known.number += 1
+        known.number += count
     return 0
 
 
-def refuse_if_full(workspace: Workspace) -> None:
+def refuse_if_full(workspace: Workspace, *, count: int = 1) -> None:
     """Raises Full."""
-    if seconds_to_wait(workspace):
+    if seconds_to_wait(workspace, count=count):
         raise Full
 
 

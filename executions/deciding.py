@@ -111,7 +111,7 @@ def as_row(execution: Execution) -> dict[str, Any]:
 
 
 def inputs_of(candidate: Candidate) -> dict[str, Any]:
-    """Mapped event data, then the trigger's defaults, then `_trigger_event`."""
+    """Mapped event data, what the source hands on by itself, then the trigger's defaults, then `_trigger_event`."""
     event, trigger = candidate.event, candidate.trigger
     about = {
         "trigger_id": str(trigger.pk),
@@ -119,9 +119,10 @@ def inputs_of(candidate: Candidate) -> dict[str, Any]:
         "event_id": str(event.pk),
         "timestamp": json.timestamp(event.occurred_at),
     }
+    given = sources.find(trigger.trigger_type).inputs(trigger.config, candidate.facts)
     return mapping.resolve(
         candidate.facts,
         mapping=trigger.input_mapping,
-        defaults=trigger.default_inputs,
+        defaults={**trigger.default_inputs, **given},
         meta={"_trigger_event": about},
     )

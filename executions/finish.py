@@ -17,8 +17,17 @@ from typing import Any
 from django.db import InterfaceError, OperationalError, transaction
 
 from config.lib import clock, json, wake
-from executions import alerts, counting, evidence, live, logbook, notices, statements
-from executions.models import Status
+from executions import (
+    alerts,
+    completing,
+    counting,
+    evidence,
+    live,
+    logbook,
+    notices,
+    statements,
+)
+from executions.models import Execution, Status
 from executions.outcome import Outcome
 
 log = logging.getLogger(__name__)
@@ -50,12 +59,16 @@ def finish(outcomes: Sequence[Outcome], *, lease: uuid.UUID) -> int:
         ended = json.dumps([_row(outcome) for outcome in outcomes]).decode()
         rows = statements.run("finish_executions", {"ended": ended, "lease": lease, "now": now})
         stored = {row[0]: Status(row[1]) for row in rows}
+        awaited = {row[0] for row in rows if row[2]}
         kept = [outcome for outcome in outcomes if outcome.execution.pk in stored]
         for outcome in kept:
             outcome.status = stored[outcome.execution.pk]  # somebody may have asked to cancel
         _write_steps(kept)
         counting.count(kept, now=now)
         _tell(kept, now)
+        completing.announce_ends(
+            _as_stored(outcome) for outcome in kept if outcome.execution.pk in awaited
+        )
         if any(o.status == Status.QUEUED and o.run_at is None for o in kept):
             wake.workers()
     return len(kept)
@@ -98,6 +111,12 @@ def _row(outcome: Outcome) -> dict[str, Any]:
         "is_final": outcome.is_final,
         "at_failure": outcome.at_failure,
     }
+
+
+def _as_stored(outcome: Outcome) -> Execution:
+    execution = outcome.execution
+    execution.output, execution.error_message = outcome.output, outcome.error_message[:5000]
+    return execution
 
 
 def _keep_evidence(outcomes: Sequence[Outcome]) -> None:

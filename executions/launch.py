@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 from django.db import transaction
 
 from agents.models import Agent, AgentStatus
 from config.lib import clock, wake
-from executions import alerts, deciding, dispatcher, live, notices
+from executions import alerts, completing, deciding, dispatcher, live, notices
 from executions.gates import Candidate
 from executions.models import AgentGate, AlertKind, Execution, Reason, TriggerGate
 from triggers import events, schedules, sources
@@ -106,17 +107,25 @@ def dry_run(trigger: Trigger, *, payload: dict[str, Any] | None) -> dict[str, An
 def cancel(execution: Execution) -> bool:
     """Cancels a run, or asks its worker to; false where it has ended already. Holds also while every worker is down."""
     now = clock.now()
-    rows = Execution.objects
     # It may begin between the two, or go back to the queue: then the other one of them finds it.
     for _ in range(_CANCEL_TRIES):
-        if rows.cancel(execution.pk, now=now):
-            alerts.settle(AlertKind.INTERRUPTED, execution_id=execution.pk, now=now)
-            execution.refresh_from_db()
+        if _cancel_at_rest(execution, now=now):
             live.push(execution.workspace_id, notices.execution_changed("finished", execution))
             return True
-        if rows.request_cancel(execution.pk):
+        if Execution.objects.request_cancel(execution.pk):
             return True
     return False
+
+
+def _cancel_at_rest(execution: Execution, *, now: dt.datetime) -> bool:
+    with transaction.atomic():
+        if not Execution.objects.cancel(execution.pk, now=now):
+            return False
+        alerts.settle(AlertKind.INTERRUPTED, execution_id=execution.pk, now=now)
+        execution.refresh_from_db()
+        if execution.started_at:
+            completing.announce_ends([execution])
+    return True
 
 
 def activate(agent: Agent) -> None:

@@ -119,20 +119,11 @@ def watch(lease: uuid.UUID, *, beat: bool) -> dict[uuid.UUID, bool]:
 
 
 def _work(execution: Execution, steps: list[Step], lease: uuid.UUID) -> Work:
-    event, agent = execution.event, execution.agent
+    agent = execution.agent
     assert agent is not None  # load() leaves these out
     continues = {
         n for n, step in enumerate(agent.steps, start=1) if step.get("on_error") == "continue"
     }
-    cause = Cause(
-        execution_id=execution.pk,
-        root_id=event.root_id,
-        depth=event.depth,
-        chain=(*event.chain, str(execution.listener_id)),
-        correlation_id=execution.correlation_id,
-        actor=f"agent:{agent.pk}",
-        verified=not execution.is_unsigned,
-    )
     steps_to_do, known = sealing.opened(agent.steps, sealed=agent.sealed)
     plan = Plan(
         execution_id=execution.pk,
@@ -150,9 +141,23 @@ def _work(execution: Execution, steps: list[Step], lease: uuid.UUID) -> Work:
         execution,
         plan,
         journal,
-        cause,
+        cause_of(execution),
         agent.limit("max_attempts") or 1,
         agent.limit("timeout_seconds"),
+    )
+
+
+def cause_of(execution: Execution) -> Cause:
+    """What events name as their cause that this run emits, or that tell of it. Its event must be loaded."""
+    event = execution.event
+    return Cause(
+        execution_id=execution.pk,
+        root_id=event.root_id,
+        depth=event.depth,
+        chain=(*event.chain, str(execution.listener_id)),
+        correlation_id=execution.correlation_id,
+        actor=f"agent:{execution.agent_id}",
+        verified=not execution.is_unsigned,
     )
 
 

@@ -17,7 +17,7 @@ from django.db.models import DateTimeField, Exists, F, Func, OuterRef
 from django.db.models.functions import Now
 
 from config.lib import clock
-from executions import full_days, live, logbook, notices, skipping, statements
+from executions import completing, full_days, live, logbook, notices, skipping, statements
 from executions.fairness import Block, Rooms, Share, share_out
 from executions.gates import Asked, Ready, agent_status, claim_gates, max_age, minute_window
 from executions.models import AgentGate, Execution, Reason
@@ -182,7 +182,8 @@ def _start(
             "now": now,
         },
     )
-    ours: dict[uuid.UUID, str] = dict(started)
+    ours: dict[uuid.UUID, str] = {pk: correlation_id for pk, correlation_id, _ in started}
+    completing.announce_starts([pk for pk, _, is_awaited in started if is_awaited])
     begun = [row.id for row in chosen if row.id in ours]
     logbook.started(ours, lease=lease, worker=worker)
     return begun

@@ -18,7 +18,7 @@ from django.db import transaction
 from django.db.models import Count, Sum
 
 from config.lib import clock, wake
-from executions import alerts, counting, evidence, live, logbook, notices
+from executions import alerts, completing, counting, evidence, live, logbook, notices
 from executions.models import AgentGate, AlertKind, Execution, Reason, Status, Step
 from executions.outcome import Outcome
 
@@ -113,6 +113,7 @@ def _take_away(lease: uuid.UUID) -> int:
             execution.at_failure = found
         Execution.objects.bulk_update(lost, fields)
         counting.count([_outcome(execution) for execution in ended], now=now)
+        completing.announce_ends(ended)
         _tell(lost)
         wake.alone()
     AgentGate.objects.look_again({e.agent_id for e in lost if e.agent_id}, now=now)

@@ -12,7 +12,7 @@ from typing import Any
 from django.db import models, transaction
 
 from config.lib import clock, json, wake
-from executions import alerts, live, logbook, notices
+from executions import alerts, completing, live, logbook, notices
 from executions.gates import agent_status
 from executions.models import AgentGate, AlertKind, Execution, Status, Step, StepState
 from triggers.models import TriggerStatus
@@ -45,6 +45,8 @@ def resolve(
         _decide_steps(execution, resolution, by=by, output=output, now=now)
         alerts.settle(AlertKind.INTERRUPTED, execution_id=execution.pk, now=now)
         execution.refresh_from_db()
+        if resolution == Resolution.CANCEL:
+            completing.announce_ends([execution])
         change: notices.Change = "finished" if resolution == Resolution.CANCEL else "queued"
         logbook.decided_by_person(execution, resolution=resolution.value)
         live.push(execution.workspace_id, notices.execution_changed(change, execution))

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from copy import copy
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -93,6 +94,8 @@ def _plain_names(trigger: Trigger, fields: Mapping[str, Any]) -> dict[str, Any]:
     A client that sends back all it got has both names; then the one that it changed is meant.
     """
     given = dict(fields)
+    if given.get("trigger_type") in tuple(sources.aliases):
+        given["trigger_type"] = sources.aliases[given["trigger_type"]]
     for alias, name in ALIASES.items():
         if alias in given:
             value = given.pop(alias)
@@ -151,6 +154,8 @@ class _Draft:
         source = self._read_source()
         if source:
             self._read_config(source)
+        if source and not self.problems:
+            self._check_place(source)
         self._read_mapping()
         self._read_conditions(source)
         self._tell_unknown()
@@ -216,6 +221,19 @@ class _Draft:
         if not found:
             self.values["config"], self.values["sealed"] = source.seal(config)
             self.warnings += source.warnings(config)
+
+    def _check_place(self, source: Source) -> None:
+        """Asked where anything that it may depend on is changed."""
+        if not self.values.keys() & {"config", "agent", "allow_reentry"}:
+            return
+        trigger = copy(self.trigger)
+        for name in self.values.keys() & {"allow_reentry", "agent"}:
+            setattr(trigger, name, self.values[name])
+        config = self.values.get("config", trigger.config)
+        for path, messages in source.check_place(
+            config, trigger=trigger, agent=trigger.agent
+        ).items():
+            self.problems[f"config.{path}" if path else "config"] = messages
 
     def _read_conditions(self, source: Source | None) -> None:
         given = self.given.get("conditions", self.trigger.conditions)

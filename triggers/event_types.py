@@ -34,7 +34,10 @@ class InvalidPayload(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class EventType:
-    """`schema` describes the payload; `source` names who emits it; `subject_path` is where its main record stands."""
+    """`schema` describes the payload; `source` names who emits it.
+
+    `told_to`: the only type of trigger that hears it, where it has a topic of its own and not its name's.
+    """
 
     name: str
     label: str
@@ -43,6 +46,7 @@ class EventType:
     source: str = "application"
     reserved: bool = True
     group: str = "Application"
+    told_to: str = ""
     _validator: Any = field(default=None, repr=False, compare=False)
 
     def check(self, payload: dict[str, Any]) -> None:
@@ -71,6 +75,7 @@ def register(
     source: str = "application",
     reserved: bool = True,
     group: str = "Application",
+    told_to: str = "",
 ) -> EventType:
     """Adds a type. Raises ValueError where the name is malformed or the sample does not fit the schema."""
     if not NAME.match(name) or len(name) > MAX_NAME:
@@ -83,6 +88,7 @@ def register(
         source,
         reserved,
         group,
+        told_to,
         jsonschema_rs.Draft202012Validator(schema),
     )
     event_type.check(sample)

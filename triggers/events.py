@@ -55,6 +55,7 @@ class Draft:
     occurred_at: dt.datetime | None = None
     max_bytes: int = json.MAX_STORED_BYTES  # of the payload; what is beyond is cut off
     repeat_of: uuid.UUID | None = None
+    cause: Cause | None = None  # of which run, where it is not the one that is ambient
     heard: bool = False  # the caller dispatches it itself, to one trigger; nobody else will hear it
     id: uuid.UUID = field(default_factory=uuid7)
 
@@ -124,7 +125,7 @@ def _build(draft: Draft) -> Event:
     payload = json.sanitise(draft.payload, max_bytes=draft.max_bytes)
     if kind:
         kind.check(payload)
-    cause = _cause.get()
+    cause = draft.cause or _cause.get()
     return Event(
         id=draft.id,
         workspace_id=draft.workspace_id,
@@ -134,7 +135,7 @@ def _build(draft: Draft) -> Event:
         subject=draft.subject,
         dedupe_key=draft.dedupe_key,
         payload=payload,
-        actor=draft.actor or current_actor(),
+        actor=draft.actor or (cause.actor if cause else current_actor()),
         verified=draft.verified and not actors.is_stranger() and (cause is None or cause.verified),
         repeat_of=draft.repeat_of,
         occurred_at=draft.occurred_at or dt.datetime.now(dt.UTC),

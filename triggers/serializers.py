@@ -21,6 +21,12 @@ class Emitted(serializers.Serializer[dict[str, Any]]):
     event_id = serializers.UUIDField()
 
 
+class EmittedList(serializers.Serializer[dict[str, Any]]):
+    """In the order of the list that was sent."""
+
+    event_ids = serializers.ListField(child=serializers.UUIDField())
+
+
 class ConditionsBody(serializers.Serializer[dict[str, Any]]):
     conditions = serializers.JSONField(help_text="A flat list of rules, or a tree.")
     trigger_type = serializers.CharField(

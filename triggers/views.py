@@ -9,7 +9,7 @@ import uuid
 from typing import Any, ClassVar
 
 from django.shortcuts import get_object_or_404
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema
 from rest_framework import exceptions
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -17,6 +17,7 @@ from rest_framework.response import Response
 from config.lib import clock
 from config.lib.rest import Invalid
 from config.lib.rest.names import refuse_unknown
+from config.lib.rest.parsing import ObjectOrListParser
 from config.lib.rest.schema import failures
 from config.lib.throttle import PerCaller
 from crm import backlog
@@ -30,6 +31,7 @@ from triggers.serializers import (
     CronBody,
     Emission,
     Emitted,
+    EmittedList,
     TriggerBody,
     ValidConditions,
     ValidCron,
@@ -43,16 +45,43 @@ class EmitThrottle(PerCaller):
     setting = "EMIT_PER_MINUTE"
 
 
-class Emit(WorkspaceView):
-    """Records a custom event: an endpoint's name and data."""
+class EmitEventsThrottle(PerCaller):
+    """Of the events themselves: one request may bring many."""
 
-    throttle_classes = (EmitThrottle,)
+    name = "emit_events"
+    setting = "EMIT_EVENTS_PER_MINUTE"
+
+    def cost(self, request: Request) -> int:
+        return len(request.data) if isinstance(request.data, list) else 1
+
+
+class Emit(WorkspaceView):
+    """Records a custom event, an endpoint's name and data; or a list of up to 1,000, all of them or none."""
+
+    throttle_classes = (EmitThrottle, EmitEventsThrottle)
+    parser_classes = (ObjectOrListParser,)
 
     @extend_schema(
-        request=Emission, responses={202: Emitted, **failures(429)}, operation_id="triggers_emit"
+        request=PolymorphicProxySerializer(
+            component_name="EmissionOrList",
+            serializers=[Emission, Emission(many=True)],
+            resource_type_field_name=None,
+            many=False,
+        ),
+        responses={
+            202: PolymorphicProxySerializer(
+                component_name="EmittedOrList",
+                serializers=[Emitted, EmittedList],
+                resource_type_field_name=None,
+            ),
+            **failures(429),
+        },
+        operation_id="triggers_emit",
     )
     def post(self, request: Request) -> Response:
         body: Any = request.data
+        if isinstance(body, list):
+            return self._post_many(body)
         refuse_unknown(body, known=Emission().fields)
         backlog.refuse_if_full(self.workspace)
         try:
@@ -69,6 +98,16 @@ class Emit(WorkspaceView):
         except InvalidPayload as error:
             raise answers.of_payload(error, field="data") from None
         return Response({"event_id": event.pk}, status=202)
+
+    def _post_many(self, given: list[Any]) -> Response:
+        backlog.refuse_if_full(self.workspace, count=len(given))
+        try:
+            recorded = custom.emit_custom_events(given, workspace_id=self.workspace.pk)
+        except custom.CannotEmit as error:
+            raise answers.of_problems(error.problems, code="invalid_event") from None
+        except custom.ReservedType as error:
+            raise exceptions.PermissionDenied(str(error)) from None
+        return Response({"event_ids": [event.pk for event in recorded]}, status=202)
 
 
 class Validate(WorkspaceView):

@@ -28,10 +28,12 @@ log = logging.getLogger(__name__)
 _TIMEOUT_SECONDS = 0.1
 _WINDOW_SECONDS = 60
 
-# KEYS: one counter name per caller. ARGV: limit, window in seconds. Answers the milliseconds to wait, 0 = admitted.
+# KEYS: one counter name per caller. ARGV: limit, window in seconds, what this call counts. It answers
+# the milliseconds to wait, 0 = admitted.
 # The clock is Redis' own, so that all processes share it.
 _ADMIT = """
 local limit, window = tonumber(ARGV[1]), tonumber(ARGV[2])
+local cost = math.min(tonumber(ARGV[3]), limit)
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
 local slot = math.floor(now / window)
@@ -40,17 +42,17 @@ local wait = 0
 for _, key in ipairs(KEYS) do
   local before = tonumber(redis.call('GET', key .. ':' .. (slot - 1)) or '0')
   local here = tonumber(redis.call('GET', key .. ':' .. slot) or '0')
-  if before * (1 - gone) + here + 1 > limit then
+  if before * (1 - gone) + here + cost > limit then
     local until_room = 1 - gone
-    if here + 1 <= limit and before > 0 then
-      until_room = 1 - gone - (limit - here - 1) / before
+    if here + cost <= limit and before > 0 then
+      until_room = 1 - gone - (limit - here - cost) / before
     end
     wait = math.max(wait, math.ceil(until_room * window * 1000), 1)
   end
 end
 if wait == 0 then
   for _, key in ipairs(KEYS) do
-    redis.call('INCR', key .. ':' .. slot)
+    redis.call('INCRBY', key .. ':' .. slot, cost)
     redis.call('EXPIRE', key .. ':' .. slot, window * 2)
   end
 end
@@ -58,16 +60,19 @@ return wait
 """
 
 
-def seconds_to_wait(name: str, *, callers: Sequence[str], per_minute: int) -> int:
+def seconds_to_wait(name: str, *, callers: Sequence[str], per_minute: int, cost: int = 1) -> int:
     """0 where the call is admitted, and then it has been counted for each caller; else whole seconds, for Retry-After.
 
-    `name` is what is limited (`emit`); a limit of 0 refuses nothing.
+    `name` is what is limited (`emit`); a limit of 0 refuses nothing. A call that counts more than the limit is let in
+    when nothing else was.
     """
     if per_minute <= 0 or not callers:
         return 0
     keys = [f"throttle:{name}:{caller}" for caller in callers]
     try:
-        wait = _client().eval(_ADMIT, len(keys), *keys, str(per_minute), str(_WINDOW_SECONDS))
+        wait = _client().eval(
+            _ADMIT, len(keys), *keys, str(per_minute), str(_WINDOW_SECONDS), str(cost)
+        )
     except redis.RedisError:
         log.warning("limit not checked, Redis is away", extra={"limit": name})
         return 0
@@ -127,7 +132,10 @@ def answer(request: HttpRequest, *, wait: int) -> HttpResponse:
 
 
 class PerCaller(BaseThrottle):
-    """Limits a REST view per user and per token; subclass it with the `name` and the `setting` that holds the limit."""
+    """Limits a REST view per user and per token; subclass it with the `name` and the `setting` that holds the limit.
+
+    What one request counts is one, unless a subclass looks into it (`cost`).
+    """
 
     name: ClassVar[str]
     setting: ClassVar[str]
@@ -142,8 +150,13 @@ class PerCaller(BaseThrottle):
         if request.auth is not None:
             callers.append(f"token:{request.auth.pk}")
         limit = int(getattr(settings, self.setting))
-        self._wait = seconds_to_wait(self.name, callers=callers, per_minute=limit)
+        self._wait = seconds_to_wait(
+            self.name, callers=callers, per_minute=limit, cost=self.cost(request)
+        )
         return self._wait == 0
+
+    def cost(self, request: Request) -> int:
+        return 1
 
     def wait(self) -> float:
         return float(self._wait)

@@ -133,6 +133,7 @@ class TriggerForm(WorkspaceModelForm):
                 "event_type": vocabulary.event_names(self.workspace),
                 "endpoint": vocabulary.endpoints(self.workspace),
                 "timezone": cron.zones(),
+                "source_agent_id": vocabulary.agents(self.workspace),
             }
         self.fields["config"].widget.config = {
             "types": {

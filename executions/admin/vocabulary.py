@@ -57,7 +57,7 @@ def event_names(workspace: Workspace) -> list[Suggestion]:
     known = [
         {"value": kind.name, "label": kind.label, "group": kind.group}
         for kind in kinds
-        if kind.source != "manual"
+        if kind.source != "manual" and not kind.told_to
     ]
     roots = dict.fromkeys(kind.name.split(".")[0] for kind in kinds if "." in kind.name)
     wild = [
@@ -85,6 +85,11 @@ def endpoints(workspace: Workspace) -> list[Suggestion]:
         {"value": name, "label": "used by a trigger"}
         for name in sorted({name for name in named if name})
     ]
+
+
+def agents(workspace: Workspace) -> list[Suggestion]:
+    rows = Agent.objects.filter(workspace=workspace).order_by("name")
+    return [{"value": str(pk), "label": name} for pk, name in rows.values_list("pk", "name")]
 
 
 def json_paths() -> list[Suggestion]:

@@ -41,7 +41,9 @@ class TriggerSerializer(serializers.Serializer[Trigger]):
         source="agent_id", required=False, help_text="Alias of agent_id."
     )
     agent_name = serializers.CharField(source="agent.name", read_only=True)
-    trigger_type = serializers.CharField(help_text="event, custom, cron, webhook or manual.")
+    trigger_type = serializers.CharField(
+        help_text="event, custom, cron, webhook, agent_completed or manual."
+    )
     config = serializers.DictField(required=False)
     conditions = serializers.JSONField(
         required=False, help_text="A flat list of rules, or a tree; answered as a tree."

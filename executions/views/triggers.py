@@ -51,7 +51,7 @@ def _enabled(queryset: QuerySet[Any], wanted: bool) -> QuerySet[Any]:
 
 _AGENT = Filter("agent_id", serializers.UUIDField())
 _NO_ADDRESS = "This trigger is no webhook: it has no address."
-_ANY_CASE = {name: name for name in TriggerType.values}
+_ANY_CASE = {name: name for name in TriggerType.values} | sources.aliases
 
 
 @extend_schema_view(
@@ -160,9 +160,10 @@ class TriggerView(WorkspaceViewSet):
     @extend_schema(responses=TriggerSerializer(many=True))
     @action(detail=False, url_path="type/(?P<trigger_type>[a-z_A-Z]{1,50})")
     def of_type(self, request: Request, trigger_type: str) -> Response:
-        if trigger_type.lower() not in TriggerType.values:
+        wanted = sources.aliases.get(trigger_type.lower(), trigger_type.lower())
+        if wanted not in TriggerType.values:
             raise Http404
-        return self._narrowed(trigger_type=trigger_type.lower())
+        return self._narrowed(trigger_type=wanted)
 
     def _of_agent(self, agent_id: str) -> Response:
         mine = Agent.objects.filter(workspace=self.workspace)

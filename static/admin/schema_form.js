@@ -45,6 +45,13 @@
     return suggest(value, offered, (chosen) => change(chosen === "" ? undefined : chosen), {"aria-label": label, placeholder: schema.default ?? ""});
   }
 
+  // One of the rows that are offered, by its name; what is stored and gone meanwhile stays chosen.
+  function picked(schema, value, change, {label, offered}) {
+    const known = (offered || []).some((one) => one.value === value);
+    const gone = value && !known ? [{value, label: `${value} (not there)`}] : [];
+    return select([{value: "", label: "Choose…"}, ...gone, ...(offered || [])], value ?? "", (chosen) => change(chosen || undefined), {"aria-label": label});
+  }
+
   // Suggestions that know their groups: a select, and a free text for all that is not on it.
   function grouped(schema, value, change, {label, offered}) {
     const box = el("div", {class: "tf-grouped"});
@@ -110,6 +117,7 @@
 
   function inputFor(schema, options) {
     const widget = schema["x-widget"];
+    if (widget === "pick") return picked;
     if (options.offered) return options.offered.some((one) => one.group) ? grouped : named;
     if (schema.enum) return choice;
     if (widget === "textarea" || (schema.maxLength || 0) > 20000) return long;

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from pytest_django import DjangoAssertNumQueries, Settings
 from rest_framework.test import APIClient
 
 from agents.models import Agent
@@ -36,6 +37,41 @@ def test_emitting_records_an_event(api: APIClient, acme: Workspace, owner: Any) 
     again = api.post(f"{URL}/emit", body)
     assert (again.status_code, again.json()) == (202, answer.json())
     assert Event.objects.count() == 1
+
+
+def test_many_events_in_one_request(
+    api: APIClient, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    body = [
+        {"endpoint": "orders.paid", "data": {"n": n}, "dedupe_key": f"{n}"} for n in range(1000)
+    ]
+    with django_assert_max_num_queries(12):
+        answer = api.post(f"{URL}/emit", body)
+    assert answer.status_code == 202, answer.content[:300]
+    again = api.post(f"{URL}/emit", body)
+    assert answer.json() == again.json()
+    assert Event.objects.count() == len(set(answer.json()["event_ids"])) == 1000
+    wrong = api.post(f"{URL}/emit", [*body[:2], {"endpoint": "x", "data": 1}])
+    assert wrong.status_code == 400
+    assert list(wrong.json()["details"]) == ["[2].data"]
+    closed = api.post(f"{URL}/emit", [body[0], {"endpoint": "manual", "data": {}}])
+    assert closed.status_code == 403
+    assert api.post(f"{URL}/emit", "5").status_code == 400
+    assert api.post(f"{URL}/validate", []).status_code == 400  # only emit takes lists
+
+
+def test_a_list_counts_what_it_brings(
+    client_of: MakeClient, member: MakeMember, settings: Settings
+) -> None:
+    throttle._client.cache_clear()
+    settings.EMIT_EVENTS_PER_MINUTE = 5
+    client = client_of(member("dora"))
+    body = [{"endpoint": "a", "data": {}}] * 3
+    assert client.post(f"{URL}/emit", body).status_code == 202
+    refused = client.post(f"{URL}/emit", body)
+    assert (refused.status_code, int(refused["Retry-After"]) > 0) == (429, True)
+    assert client.post(f"{URL}/emit", body[:2]).status_code == 202
+    assert Event.objects.count() == 5
 
 
 @pytest.mark.parametrize(

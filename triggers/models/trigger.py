@@ -20,6 +20,7 @@ class TriggerType(models.TextChoices):
     CUSTOM = "custom", "Custom event"
     CRON = "cron", "Schedule"
     WEBHOOK = "webhook", "Webhook"
+    AGENT_COMPLETED = "agent_completed", "End of another agent"
     MANUAL = "manual", "Run by hand"
 
 
@@ -33,7 +34,8 @@ class TriggerQuerySet(models.QuerySet["Trigger"]):
     def listening_for(self, topics: Iterable[tuple[uuid.UUID, str]]) -> TriggerQuerySet:
         """Triggers of any status whose topic hears one of these (workspace, topic) pairs, wildcards included.
 
-        An exact topic hears itself; `policy.*` hears `policy.approved`; `*` hears all. Uses index trigger_topic.
+        An exact topic hears itself; `policy.*` hears `policy.approved`; `*` hears all but `execution.*`. Uses index
+        trigger_topic.
         """
         wanted: dict[uuid.UUID, set[str]] = {}
         for workspace_id, topic in topics:
@@ -54,8 +56,11 @@ class TriggerQuerySet(models.QuerySet["Trigger"]):
 
 
 def heard_by(topic: str) -> set[str]:
-    """Every stored topic that hears this one: itself and its prefixes ending in `*`, cut at `.`, `:` and `_`."""
-    names = {topic, "*"}
+    """Every stored topic that hears this one: itself and its prefixes ending in `*`, cut at `.`, `:` and `_`.
+
+    A bare `*` does not hear of executions: what runs on everything would else hear of itself.
+    """
+    names = {topic} if topic.startswith("execution.") else {topic, "*"}
     for index, letter in enumerate(topic):
         if letter in ".:_":
             names.add(f"{topic[: index + 1]}*")

@@ -16,6 +16,7 @@ from config.lib.registry import Registry, closest
 from crm.models import Workspace
 
 if TYPE_CHECKING:
+    from agents.models import Agent
     from triggers.models import Trigger
 
 Config = dict[str, Any]
@@ -28,6 +29,7 @@ class Source(ABC):
     """One type of trigger. `config_schema` is a flat JSON Schema with titles, so that a form can be made of it."""
 
     trigger_type: ClassVar[str]
+    aliases: ClassVar[tuple[str, ...]] = ()  # other names that programs may give to the type
     label: ClassVar[str]
     description: ClassVar[str] = ""
     config_schema: ClassVar[dict[str, Any]]
@@ -54,6 +56,10 @@ class Source(ABC):
         """Asked where the schema finds nothing wrong."""
         return {}
 
+    def check_place(self, config: Config, *, trigger: Trigger, agent: Agent) -> Problems:
+        """What is wrong with a valid configuration on this trigger, which has its new values already."""
+        return {}
+
     def warnings(self, config: Config) -> list[str]:
         """What is allowed and yet probably not meant."""
         return []
@@ -70,6 +76,10 @@ class Source(ABC):
         """JSON Schema of what conditions and mappings see of an event (`triggers.facts`)."""
         return OPEN_SCHEMA
 
+    def inputs(self, config: Config, facts: dict[str, Any]) -> dict[str, Any]:
+        """What the run gets of the event by itself; the trigger's own mapping wins over it, and it over defaults."""
+        return {}
+
     def payload_of(self, config: Config, given: dict[str, Any]) -> dict[str, Any]:
         """The payload that somebody means who tests with these data."""
         return given
@@ -84,16 +94,18 @@ class Source(ABC):
 
 
 registry: Registry[Source] = Registry("trigger types")
+aliases: dict[str, str] = {}  # another name -> the type
 
 
 def register(source: Source) -> Source:
     """Called once by each file that holds a source."""
+    aliases.update(dict.fromkeys(source.aliases, source.trigger_type))
     return registry.register(source.trigger_type, source)
 
 
 def find(trigger_type: str) -> Source:
-    """Raises `config.lib.registry.UnknownName`, which knows what was meant."""
-    return registry.get(trigger_type)
+    """By name or alias. Raises `config.lib.registry.UnknownName`, which knows what was meant."""
+    return registry.get(aliases.get(trigger_type, trigger_type))
 
 
 def describe(trigger: Trigger, event_type: str | None = None) -> str:

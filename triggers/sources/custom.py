@@ -8,19 +8,26 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+
+from django.db import transaction
 
 from config.lib import json, paths
 from crm.models import Workspace
 from triggers import comparing, event_types, events
 from triggers.models import Event
+from triggers.models.trigger import heard_by
 from triggers.sources import Config, Problems, Source, register
 
 MAX_ENDPOINT = 100
+MAX_BATCH = 1000  # events of one request
 MAX_DEDUPE_KEY = 150  # with the endpoint before it, it fits the column
 # No colon: topics such as `webhook:<endpoint>` belong to other sources.
 _ENDPOINT = re.compile(r"[a-z][a-z0-9_]*([.-][a-z0-9_]+)*\Z")
+_TOLD = 50  # problems of a batch
+# As a trigger names it: `orders.*` hears orders.paid, where `heard_by` cuts a topic.
+_WILDCARD = re.compile(r"[a-z][a-z0-9_]*([.-][a-z0-9_]+)*[._]\*\Z")
 _MALFORMED = (
     "Use lower-case letters, digits and _ in words joined by dots or dashes, beginning with a letter, "
     "such as 'user_events'."
@@ -58,13 +65,77 @@ def emit_custom_event(
     problems = _check_emit(endpoint, event_data, dedupe_key)
     if problems:
         raise CannotEmit(problems)
+    draft = _draft(endpoint, event_data, workspace_id=workspace_id, dedupe_key=dedupe_key)
+    return events.emit_many([draft])[0]
+
+
+def emit_custom_events(given: Sequence[Any], *, workspace_id: uuid.UUID) -> list[Event]:
+    """Records up to MAX_BATCH custom events, `{"endpoint", "data", "dedupe_key"?}` each: all of them, or none.
+
+    Raises CannotEmit with paths such as `[3].endpoint`, or ReservedType.
+    """
+    if not 1 <= len(given) <= MAX_BATCH:
+        raise CannotEmit({"body": [f"Give 1 to {MAX_BATCH} events."]})
+    problems: Problems = {}
+    for index, one in enumerate(given):
+        for path, messages in _check_one(one).items():
+            problems[f"[{index}].{path}" if path else f"[{index}]"] = messages
+        if len(problems) >= _TOLD:
+            break
+    if problems:
+        raise CannotEmit(problems)
+    drafts = [
+        _draft(
+            one["endpoint"],
+            one["data"],
+            workspace_id=workspace_id,
+            dedupe_key=one.get("dedupe_key", ""),
+        )
+        for one in given
+    ]
+    try:
+        with transaction.atomic():
+            return events.emit_many(drafts)
+    except event_types.InvalidPayload as error:
+        raise _placed(error, drafts) from None
+
+
+def _placed(error: event_types.InvalidPayload, drafts: Sequence[events.Draft]) -> CannotEmit:
+    """The first event of a batch that does not fit its type, by its place."""
+    for index, draft in enumerate(drafts):
+        kind = event_types.find(str(draft.type))
+        try:
+            if kind:
+                kind.check(draft.payload)
+        except event_types.InvalidPayload as found:
+            return CannotEmit(
+                {
+                    f"[{index}].data.{one['path']}".rstrip("."): [one["message"]]
+                    for one in found.problems
+                }
+            )
+    return CannotEmit({"body": [str(error)]})
+
+
+def _check_one(given: Any) -> Problems:
+    if not isinstance(given, dict):
+        return {"": ["Give an object with endpoint and data."]}
+    problems = _check_emit(given.get("endpoint"), given.get("data"), given.get("dedupe_key", ""))
+    for name in given.keys() - {"endpoint", "data", "dedupe_key"}:
+        problems[str(name)[:100]] = ["Unknown field."]
+    return problems
+
+
+def _draft(
+    endpoint: str, event_data: dict[str, Any], *, workspace_id: uuid.UUID, dedupe_key: str
+) -> events.Draft:
     kind = event_types.find(endpoint)
     if kind and kind.reserved:
         raise ReservedType(endpoint)
-    return events.emit(
+    return events.Draft(
         endpoint,
-        workspace_id=workspace_id,
-        payload=event_data if kind else {"endpoint": endpoint, "data": event_data},
+        workspace_id,
+        event_data if kind else {"endpoint": endpoint, "data": event_data},
         source="custom",
         dedupe_key=f"{endpoint}:{dedupe_key}" if dedupe_key else "",
     )
@@ -146,7 +217,8 @@ class CustomSource(Source):
             "endpoint": {
                 "type": "string",
                 "title": "Endpoint",
-                "description": "The name that programs send events to, such as user_events.",
+                "description": "The name that programs send events to, such as user_events; orders.* hears every name "
+                "that begins with orders.",
                 "minLength": 1,
                 "maxLength": MAX_ENDPOINT,
             },
@@ -164,13 +236,8 @@ class CustomSource(Source):
 
     def check_further(self, config: Config, *, workspace: Workspace) -> Problems:
         problems: Problems = {}
-        kind = event_types.find(config["endpoint"])
-        if not _is_endpoint(config["endpoint"]):
-            problems["endpoint"] = [_MALFORMED]
-        elif kind and kind.reserved:
-            problems["endpoint"] = [
-                f"{kind.name!r} is a built-in event. Use the trigger type 'event' for it."
-            ]
+        if problem := _endpoint_problem(config["endpoint"]):
+            problems["endpoint"] = [problem]
         for path, _ in _leaves(config.get("filter", {})):
             try:
                 paths.split(path)
@@ -200,14 +267,33 @@ class CustomSource(Source):
         return {"endpoint": config["endpoint"], "data": given}
 
     def sample_type(self, config: Config) -> str:
-        return str(config["endpoint"])
+        return str(config["endpoint"]).replace("*", "sample")
 
     def sample(self, config: Config) -> dict[str, Any]:
         """Data that the filter lets pass."""
         kind = event_types.find(config["endpoint"])
         if kind:
             return kind.sample
-        return {"endpoint": config["endpoint"], "data": _nested(config.get("filter", {}))}
+        endpoint = self.sample_type(config)
+        return {"endpoint": endpoint, "data": _nested(config.get("filter", {}))}
+
+
+def _endpoint_problem(name: str) -> str | None:
+    """What is wrong with the endpoint that a trigger names."""
+    if _WILDCARD.match(name):
+        taken = (kind for kind in event_types.registry if name in heard_by(kind))
+        own = next((one for one in taken if event_types.registry.get(one).reserved), None)
+        if own is None:
+            return None
+        return (
+            f"It would hear {own!r} too, a built-in event. Use the trigger type 'event' for that."
+        )
+    if not _is_endpoint(name):
+        return _MALFORMED
+    kind = event_types.find(name)
+    if kind and kind.reserved:
+        return f"{kind.name!r} is a built-in event. Use the trigger type 'event' for it."
+    return None
 
 
 def _nested(filter_: Mapping[str, Any]) -> dict[str, Any]:

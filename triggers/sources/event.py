@@ -30,7 +30,8 @@ class EventSource(Source):
             "event_type": {
                 "type": "string",
                 "title": "Event",
-                "description": "Such as contact_created; policy.* hears every event whose name begins with policy.",
+                "description": "Such as contact_created; policy.* hears every event whose name begins with policy, "
+                "and * everything but what becomes of runs (execution.*).",
                 "minLength": 1,
                 "maxLength": event_types.MAX_NAME,
             }
@@ -46,6 +47,10 @@ class EventSource(Source):
         kind = event_types.find(name)
         if kind and kind.source == "manual":
             return {"event_type": ["Running by hand reaches only the trigger that it is asked of."]}
+        if kind and kind.told_to:
+            return {
+                "event_type": [f"Only triggers of type {kind.told_to!r} hear it; use one of them."]
+            }
         return {}
 
     def warnings(self, config: Config) -> list[str]:

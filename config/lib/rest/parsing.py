@@ -19,6 +19,9 @@ class StrictJSONParser(parsers.JSONParser):
     Django itself reads no more than DATA_UPLOAD_MAX_MEMORY_SIZE of it, whatever Content-Length says.
     """
 
+    takes: tuple[type, ...] = (dict,)
+    wanted = "Send a JSON object."
+
     def parse(
         self,
         stream: IO[Any],
@@ -36,9 +39,16 @@ class StrictJSONParser(parsers.JSONParser):
                 code="invalid_json",
                 details={"position": error.position, "body": [error.message]},
             ) from None
-        if not isinstance(value, dict):
-            raise Invalid("Send a JSON object.", details={"body": ["This is not a JSON object."]})
-        return value
+        if not isinstance(value, self.takes):
+            raise Invalid(self.wanted, details={"body": ["This is not what is asked for here."]})
+        return value  # type: ignore[return-value]  # what `takes` says
+
+
+class ObjectOrListParser(StrictJSONParser):
+    """Takes a list of objects too."""
+
+    takes = (dict, list)
+    wanted = "Send a JSON object, or a list of objects."
 
 
 class JSONRenderer(renderers.BaseRenderer):

@@ -121,6 +121,11 @@ def test_the_trace_keeps_what_was_seen() -> None:
         ({}, "endpoint"),
         ({"endpoint": "Users!"}, "endpoint"),
         ({"endpoint": "tests_custom.closed"}, "endpoint"),
+        ({"endpoint": "*"}, "endpoint"),
+        ({"endpoint": "users*"}, "endpoint"),
+        ({"endpoint": "users.*.x"}, "endpoint"),
+        ({"endpoint": "contact_*"}, "endpoint"),
+        ({"endpoint": "tests_custom.*"}, "endpoint"),
         ({"endpoint": "users", "filter": []}, "filter"),
         ({"endpoint": "users", "filter": {"a..b": 1}}, "filter.a..b"),
         ({"endpoint": "users", "filter": {"": 1}}, "filter."),
@@ -144,3 +149,40 @@ def test_a_test_may_give_the_data_or_the_whole_payload() -> None:
     whole = {"endpoint": "user_events", "data": {"a": 1}}
     assert SOURCE.payload_of(config, {"a": 1}) == SOURCE.payload_of(config, whole) == whole
     assert SOURCE.payload_of({"endpoint": OPEN.name}, {"door": "east"}) == {"door": "east"}
+
+
+@pytest.mark.parametrize("endpoint", ["orders.*", "orders.eu.*", "orders_*", "new-orders.*"])
+def test_an_endpoint_may_be_a_wildcard(endpoint: str) -> None:
+    config = {"endpoint": endpoint, "filter": {"a": 1}}
+    assert SOURCE.check(config, workspace=NOWHERE) == {}
+    assert SOURCE.topic(config, trigger_id=uuid7()) == endpoint
+    assert "*" not in SOURCE.sample_type(config)
+    assert SOURCE.sample(config)["data"] == {"a": 1}
+
+
+def test_many_are_recorded_in_their_order(acme: Workspace) -> None:
+    given = [{"endpoint": "orders.paid", "data": {"n": n}} for n in range(custom.MAX_BATCH)]
+    given[7]["dedupe_key"] = given[9]["dedupe_key"] = "same"
+    recorded = custom.emit_custom_events(given, workspace_id=acme.pk)
+    assert [event.payload["data"]["n"] for event in recorded[:10]] == [0, 1, 2, 3, 4, 5, 6, 7, 8, 7]
+    assert Event.objects.count() == custom.MAX_BATCH - 1
+
+
+@pytest.mark.parametrize(
+    ("given", "path"),
+    [
+        ([], "body"),
+        ([{"endpoint": "a", "data": {}}] * (custom.MAX_BATCH + 1), "body"),
+        ([{"endpoint": "a", "data": {}}, 5], "[1]"),
+        ([{"endpoint": "a", "data": {}}, {"endpoint": "A", "data": {}}], "[1].endpoint"),
+        ([{"endpoint": "a", "data": {}}, {"endpoint": "a"}], "[1].data"),
+        ([{"endpoint": "a", "data": {}, "x": 1}], "[0].x"),
+        ([{"endpoint": "a", "data": {}}, {"endpoint": OPEN.name, "data": {}}], "[1].data"),
+    ],
+    ids=["none", "too many", "no object", "endpoint", "no data", "unknown field", "schema"],
+)
+def test_one_that_is_wrong_keeps_out_all(acme: Workspace, given: list[Any], path: str) -> None:
+    with pytest.raises(custom.CannotEmit) as caught:
+        custom.emit_custom_events(given, workspace_id=acme.pk)
+    assert list(caught.value.problems) == [path]
+    assert not Event.objects.exists()
