@@ -220,6 +220,9 @@ CRON_ON_TIME_SECONDS = env.int(
     "CRON_ON_TIME_SECONDS", 60
 )  # so late is not missed: also `none` fires
 CRON_BATCH = env.int("CRON_BATCH", 1000)  # schedules fired in one transaction
+FORM_MAX_SECONDS = env.int(
+    "FORM_MAX_SECONDS", 24 * 60 * 60
+)  # a page that was open longer comes again, with what was typed
 UNSIGNED_DAILY_SHARE = env.float(
     "UNSIGNED_DAILY_SHARE", 0.5
 )  # of an agent's runs a day that senders whom nobody verified may use

@@ -11,12 +11,12 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from django.conf import settings
 from django.core import signing
 
 from config.lib import json
 from crm.models import Form
 
-MAX_AGE_SECONDS = 24 * 60 * 60
 _SALT = "crm.form_tokens"
 
 
@@ -38,8 +38,8 @@ def age(token: str, form: Form) -> float:
     if public_id != form.public_id:
         raise Unusable("These answers come from the page of another form.")
     seconds = time.time() - made_at
-    if seconds > MAX_AGE_SECONDS:
-        raise Unusable("This page had been open for more than a day.")
+    if seconds > settings.FORM_MAX_SECONDS:
+        raise Unusable("This page had been open for too long.")
     return float(seconds)
 
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from unfold.widgets import UnfoldAdminTextareaWidget
 
 from config.lib.problems import Problem
-from crm import form_fields
+from crm import embedding, form_fields, origins
 from crm.admin.base import WorkspaceModelAdmin
 from crm.admin.columns import column
 from crm.admin.forms import WorkspaceModelForm
@@ -114,10 +116,34 @@ def _place(said: str) -> str:
     return next((column for start, column in words.items() if said.startswith(start)), "")
 
 
+class SitesField(forms.CharField):
+    """Origins, one on each line, in any spelling."""
+
+    widget = UnfoldAdminTextareaWidget
+
+    def prepare_value(self, value: Any) -> Any:
+        return "\n".join(value) if isinstance(value, list) else value
+
+    def clean(self, value: Any) -> list[str]:
+        return origins.read_all(str(super().clean(value)).split())
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return bool(str(data or "").split() != (initial or []))
+
+
 class FormAdminForm(WorkspaceModelForm):
     """Django keeps a form's own fields under the name that this model uses for its column, hence `form_fields`."""
 
     form_fields = FormFieldsField(label="Fields")
+    origins = SitesField(
+        label="Sites",
+        required=False,
+        max_length=origins.MAX_ORIGINS * origins.MAX_LENGTH,
+        widget=UnfoldAdminTextareaWidget(
+            attrs={"rows": 3, "placeholder": "https://www.example.org"}
+        ),
+        help_text="Other sites that may show this form and send its answers, one on each line: scheme and host.",
+    )
 
     class Meta:
         model = Form
@@ -139,16 +165,21 @@ class FormAdminForm(WorkspaceModelForm):
 @admin.register(Form)
 class FormAdmin(WorkspaceModelAdmin):
     form = FormAdminForm
+
+    class Media:
+        js = ["admin/copy.js"]
+
     list_display = ["name", "state", "submissions_count", "last_submitted_at", "page_link"]
     list_filter = ["is_open"]
     search_fields = ["name", "slug"]
     prepopulated_fields = {"slug": ["name"]}
-    readonly_fields = ["page_link", "submissions_link", "last_submitted_at"]
-    readable = {"form_fields": "fields_read"}
+    readonly_fields = ["page_link", "submissions_link", "last_submitted_at", "snippet"]
+    readable = {"form_fields": "fields_read", "origins": "sites_read"}
     fieldsets = [
         (None, {"fields": [("name", "slug"), "description", "is_open"]}),
         ("Fields", {"fields": ["form_fields"]}),
         ("After sending", {"fields": ["thank_you"]}),
+        ("On other sites", {"fields": ["origins", "snippet"]}),
         ("Use", {"fields": ["page_link", ("submissions_link", "last_submitted_at")]}),
     ]
 
@@ -156,6 +187,18 @@ class FormAdmin(WorkspaceModelAdmin):
     def fields_read(self, row: Form) -> str:
         said = {one["label"]: TYPES.get(one["type"], one["type"]) for one in row.fields}
         return render_to_string("admin/values.html", {"values": said})
+
+    @column("Sites")
+    def sites_read(self, row: Form) -> str:
+        return ", ".join(row.origins) or "none"
+
+    @column("To paste there")
+    def snippet(self, row: Form) -> str:
+        if row._state.adding:
+            return "There is something to paste as soon as the form is saved."
+        return render_to_string(
+            "admin/snippet.html", {"row": row, "snippet": embedding.snippet(row)}
+        )
 
     @column("State", label={"Open": "success", "Closed": "danger"})
     def state(self, row: Form) -> str:

@@ -8,6 +8,7 @@ from django.db import models
 
 from config.lib.ids import uuid7
 from crm import form_fields
+from crm import origins as origins_
 from crm.models.contact import Contact
 from crm.models.workspace import Workspace
 
@@ -23,6 +24,12 @@ def default_fields() -> list[dict[str, object]]:
         {"name": "email", "label": "E-mail", "type": "email", "required": True},
         {"name": "message", "label": "Message", "type": "textarea", "required": False},
     ]
+
+
+class FormQuerySet(models.QuerySet["Form"]):
+    def shown_at(self, origin: str) -> FormQuerySet:
+        """Open forms that name this site."""
+        return self.filter(is_open=True, origins__contains=[origin])
 
 
 class Form(models.Model):
@@ -41,11 +48,17 @@ class Form(models.Model):
         max_length=500, blank=True, default="Thank you, we will be in touch soon."
     )
     fields = models.JSONField(default=default_fields, validators=[form_fields.known_fields])
+    # Sites that may show the page in a frame and send answers from their own pages; empty: none but this one.
+    origins = models.JSONField(
+        "sites", default=list, blank=True, validators=[origins_.known_origins]
+    )
     is_open = models.BooleanField(default=True)
     submissions_count = models.PositiveIntegerField(default=0, editable=False)
     last_submitted_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
+
+    objects = FormQuerySet.as_manager()
 
     class Meta:
         ordering = ["name"]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from django.conf import settings
+from django.core.exceptions import ValidationError as DjangoValidationError
 from django.utils.text import slugify
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from crm import form_fields
+from crm import embedding, form_fields, origins
 from crm.models import Contact, Form, FormSubmission, Note, Opportunity, Task
 from crm.models.form import default_fields
 from crm.rest import MemberRelated, OwnRelated, workspace_of
@@ -144,21 +144,50 @@ class FormFieldsField(serializers.JSONField):
     default_validators = [form_fields.known_fields]
 
 
+@extend_schema_field(
+    {
+        "type": "array",
+        "maxItems": origins.MAX_ORIGINS,
+        "items": {"type": "string", "example": "https://www.example.org"},
+        "description": "Sites that may show the form in a frame and send its answers from their own pages.",
+    }
+)
+class OriginsField(serializers.Field[list[str], Any, list[str], Any]):
+    """Origins in any spelling; kept as browsers write them."""
+
+    def to_internal_value(self, data: Any) -> list[str]:
+        try:
+            return origins.read_all(data)
+        except DjangoValidationError as error:
+            raise serializers.ValidationError(error.messages) from None
+
+    def to_representation(self, value: list[str]) -> list[str]:
+        return value
+
+
 class FormSerializer(serializers.ModelSerializer[Form]):
     slug = serializers.SlugField(max_length=100, required=False)
     fields = FormFieldsField(default=default_fields)  # type: ignore[assignment, arg-type]  # the wire's name; a list
     public_url = serializers.SerializerMethodField()
+    embed_html = serializers.SerializerMethodField(
+        help_text="To paste on the sites named in `origins`."
+    )
+    origins = OriginsField(default=list)
 
     class Meta:
         model = Form
         fields = (
             "id", "name", "slug", "public_id", "public_url", "description", "thank_you", "fields", "is_open",
+            "origins", "embed_html",
             "submissions_count", "last_submitted_at", "created_at", "updated_at",
         )  # fmt: skip
         read_only_fields = ("public_id", "submissions_count", "last_submitted_at")
 
     def get_public_url(self, form: Form) -> str:
-        return f"{settings.SITE_URL}/forms/{form.public_id}/"
+        return embedding.address(form)
+
+    def get_embed_html(self, form: Form) -> str:
+        return embedding.snippet(form)
 
     def create(self, validated_data: dict[str, Any]) -> Form:
         if not validated_data.get("slug"):

@@ -20,7 +20,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 
 from config.lib import actors, throttle
-from crm import backlog, form_fields, form_tokens, submissions
+from crm import backlog, embedding, form_fields, form_tokens, submissions
 from crm.models import Form
 
 TOKEN = "_token"  # noqa: S105 - the name of an input, which no field of a form can have
@@ -47,7 +47,7 @@ class FormPage(View):
 
     def get(self, request: HttpRequest, public_id: str) -> HttpResponse:
         form = _find(public_id)
-        return _page(form) if form.is_open else _closed(form, status=200)
+        return _page(request, form) if form.is_open else _closed(request, form, status=200)
 
     def post(self, request: HttpRequest, public_id: str) -> HttpResponse:
         form = _find(public_id)
@@ -56,18 +56,18 @@ class FormPage(View):
         try:
             answers = _answers(request)
         except RequestDataTooBig:
-            return _page(form, problem="Your answers are too long to be sent.", status=413)
+            return _page(request, form, problem="Your answers are too long to be sent.", status=413)
         except (SuspiciousOperation, BadRequest, UnreadablePostError):
-            return _page(form, problem="Your answers did not arrive whole.", status=400)
+            return _page(request, form, problem="Your answers did not arrive whole.", status=400)
         token = request.POST.get(TOKEN, "")
         try:
             age = form_tokens.age(token, form)
         except form_tokens.Unusable as unusable:
-            return _page(form, answers=answers, problem=f"{unusable} {_AGAIN}", status=403)
+            return _page(request, form, answers=answers, problem=f"{unusable} {_AGAIN}", status=403)
         is_spam = bool(request.POST.get(HONEYPOT)) or age < settings.FORM_MIN_SECONDS
         if not is_spam and (wait := backlog.seconds_to_wait(form.workspace)):
-            return _too_busy(form, answers, token=token, wait=wait)
-        return _submit(form, answers, token=token, is_spam=is_spam)
+            return _too_busy(request, form, answers, token=token, wait=wait)
+        return _submit(request, form, answers, token=token, is_spam=is_spam)
 
 
 @method_decorator(never_cache, name="dispatch")
@@ -75,19 +75,21 @@ class ThanksPage(View):
     http_method_names = ["get", "head"]
 
     def get(self, request: HttpRequest, public_id: str) -> HttpResponse:
-        return _rendered("forms/thanks.html", {"form": _find(public_id)})
+        return _rendered(request, "forms/thanks.html", {"form": _find(public_id)})
 
 
-def _submit(form: Form, answers: Mapping[str, Any], *, token: str, is_spam: bool) -> HttpResponse:
+def _submit(
+    request: HttpRequest, form: Form, answers: Mapping[str, Any], *, token: str, is_spam: bool
+) -> HttpResponse:
     try:
         with actors.acting_as("system"):  # also where somebody of ours tries the form out
             sending = form_tokens.sending(token, answers)
             submissions.submit(form, answers, is_spam=is_spam, sending=sending)
     except submissions.FormClosed:
-        return _closed(form, status=409)
+        return _closed(request, form, status=409)
     except submissions.Refused as refused:
-        return _page(form, answers=answers, errors=refused.errors, token=token, status=400)
-    thanks = HttpResponseRedirect(reverse("form_thanks", args=[form.public_id]))
+        return _page(request, form, answers=answers, errors=refused.errors, token=token, status=400)
+    thanks = HttpResponseRedirect(reverse("form_thanks", args=[form.public_id]) + _suffix(request))
     thanks.status_code = 303  # so that a reload does not send the answers again
     return thanks
 
@@ -113,14 +115,16 @@ def _try_later(request: HttpRequest, form: Form, wait: int) -> HttpResponse:
     problem = (
         f"This form is being answered very often just now. Please wait {wait} seconds. {_AGAIN}"
     )
-    response = _page(form, answers=answers, problem=problem, status=429)
+    response = _page(request, form, answers=answers, problem=problem, status=429)
     response["Retry-After"] = str(wait)
     return response
 
 
-def _too_busy(form: Form, answers: Mapping[str, Any], *, token: str, wait: int) -> HttpResponse:
+def _too_busy(
+    request: HttpRequest, form: Form, answers: Mapping[str, Any], *, token: str, wait: int
+) -> HttpResponse:
     problem = f"We have more to do than we can take just now. Please wait {wait} seconds. {_AGAIN}"
-    response = _page(form, answers=answers, problem=problem, token=token, status=429)
+    response = _page(request, form, answers=answers, problem=problem, token=token, status=429)
     response["Retry-After"] = str(wait)
     return response
 
@@ -132,6 +136,7 @@ def _answers(request: HttpRequest) -> dict[str, Any]:
 
 
 def _page(
+    request: HttpRequest,
     form: Form,
     *,
     answers: Mapping[str, Any] | None = None,
@@ -155,7 +160,7 @@ def _page(
         "wrong": [field for field in fields if field["error"]],
         "others": [(name, texts[0]) for name, texts in errors.items() if name not in known][:10],
     }
-    return _rendered("forms/form.html", context, status=status)
+    return _rendered(request, "forms/form.html", context, status=status)
 
 
 def _shown(
@@ -182,10 +187,19 @@ def _shown(
     }
 
 
-def _closed(form: Form, *, status: int) -> HttpResponse:
-    return _rendered("forms/closed.html", {"form": form}, status=status)
+def _closed(request: HttpRequest, form: Form, *, status: int) -> HttpResponse:
+    return _rendered(request, "forms/closed.html", {"form": form}, status=status)
 
 
-def _rendered(template: str, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
-    """Without the request, so that nothing of a session is looked at."""
-    return HttpResponse(render_to_string(template, context), status=status)
+def _rendered(
+    request: HttpRequest, template: str, context: dict[str, Any], *, status: int = 200
+) -> HttpResponse:
+    """The template does not get the request, so that nothing of a session is looked at."""
+    context |= {"suffix": _suffix(request)}
+    response = HttpResponse(render_to_string(template, context), status=status)
+    return embedding.allow_frames(response, context["form"])
+
+
+def _suffix(request: HttpRequest) -> str:
+    """What follows the address of each page of a form that stands in a frame."""
+    return f"?{embedding.PARAMETER}" if embedding.PARAMETER in request.GET else ""

@@ -1,4 +1,9 @@
-"""Forms that stand on other sites: their programs send the answers as JSON, without login."""
+"""Forms that stand on other sites: their programs send the answers as JSON, without login.
+
+Scripts on other sites may do so where the form names their site (CORS, without credentials: no cookie is asked for or
+looked at). A preflight has no body and so names no form: it is answered for the workspace, the request itself for the
+form.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +11,21 @@ import uuid
 from typing import Any
 
 from django.conf import settings
+from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
+from django.utils.cache import patch_vary_headers
 from drf_spectacular.utils import extend_schema, inline_serializer
 from rest_framework import exceptions, serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
 from config.lib import actors, throttle
 from config.lib.rest import Conflict
+from config.lib.rest.failures import Failure
 from config.lib.rest.schema import failures
-from crm import backlog, submissions
+from crm import backlog, embedding, submissions
 from crm.models import Form, Workspace
 
 _BODY = {
@@ -41,6 +50,14 @@ _ANSWER = inline_serializer(
 )
 
 
+class StrangeSite(Failure):
+    status_code = 403
+    default_code = "origin_not_allowed"
+    default_detail = (
+        "This form takes no answers from pages of this site: its owner has to name the site."
+    )
+
+
 class PerAddress(throttle.PerCaller):
     name = "form"
     setting = "FORM_PER_MINUTE"
@@ -50,6 +67,41 @@ class FormWebhook(APIView):
     authentication_classes = ()
     permission_classes = ()
     throttle_classes = (PerAddress,)
+    form: Form | None = None  # once it is known
+
+    def get_throttles(self) -> list[BaseThrottle]:
+        """A preflight is not counted: the request that follows is."""
+        return [] if self.request.method == "OPTIONS" else super().get_throttles()
+
+    def finalize_response(
+        self, request: Request, response: Response, *args: Any, **kwargs: Any
+    ) -> Response:
+        """Errors too are for the page that asked: it shows them."""
+        answer = super().finalize_response(request, response, *args, **kwargs)
+        patch_vary_headers(answer, ["Origin"])
+        if (origin := _foreign_origin(request)) and self._is_welcome(origin):
+            answer["Access-Control-Allow-Origin"] = origin
+            answer["Access-Control-Expose-Headers"] = "Retry-After, X-Request-ID"
+        return answer
+
+    def _is_welcome(self, origin: str) -> bool:
+        """A workspace that does not exist answers as one whose forms do not name the site."""
+        if self.form is not None:
+            return origin in self.form.origins
+        slug = self.kwargs["workspace_slug"]
+        where = {"workspace_id" if _is_uuid(slug) else "workspace__slug": slug}
+        return Form.objects.shown_at(origin).filter(**where).exists()
+
+    @extend_schema(exclude=True)
+    def options(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Response:
+        """A preflight; whether the origin may go on is said by `finalize_response`."""
+        told = {
+            "Access-Control-Allow-Methods": "POST",
+            "Access-Control-Allow-Headers": "Content-Type, X-Request-ID",
+            "Access-Control-Max-Age": "600",
+            "Vary": "Access-Control-Request-Method, Access-Control-Request-Headers",
+        }
+        return Response(status=204, headers=told)
 
     @extend_schema(
         operation_id="form_submitted",
@@ -57,13 +109,14 @@ class FormWebhook(APIView):
         tags=["forms"],
         auth=[],
         request={"application/json": _BODY},
-        responses={200: _ANSWER, **failures(404, 409, 413, 415, 429)},
+        responses={200: _ANSWER, **failures(403, 404, 409, 413, 415, 429)},
     )
     def post(self, request: Request, workspace_slug: str) -> Response:
         workspace = _workspace(workspace_slug)
         answers = dict(request.data)
-        form = _form(workspace, answers.pop("form_id", None))
-        _limit(workspace)
+        form = self.form = _form(workspace, answers.pop("form_id", None))
+        _refuse_strange_site(request, form)
+        _limit(workspace, form)
         backlog.refuse_if_full(workspace)
         try:
             with actors.acting_as("system"):
@@ -107,11 +160,23 @@ def _is_uuid(text: Any) -> bool:
         return False
 
 
-def _limit(workspace: Workspace) -> None:
-    """All addresses together."""
+def _foreign_origin(request: Request) -> str:
+    """The site whose script asks; empty for programs, and for our own pages."""
+    origin = request.headers.get("Origin", "")
+    return "" if origin == embedding.own_origin() else origin
+
+
+def _refuse_strange_site(request: Request, form: Form | None) -> None:
+    origin = _foreign_origin(request)
+    if origin and (form is None or origin not in form.origins):
+        raise StrangeSite
+
+
+def _limit(workspace: Workspace, form: Form | None) -> None:
+    """All addresses together, the form's own page included."""
     wait = throttle.seconds_to_wait(
         "form_total",
-        callers=[f"workspace:{workspace.pk}"],
+        callers=[f"form:{form.pk}" if form else f"workspace:{workspace.pk}"],
         per_minute=settings.FORM_TOTAL_PER_MINUTE,
     )
     if wait:

@@ -120,7 +120,7 @@ def test_required_and_oversized_answers_are_told(browser: Client, form: Form) ->
 
 @pytest.mark.parametrize("kind", ["missing", "garbled", "foreign", "expired"])
 def test_a_page_that_is_not_ours_or_old_is_refused_and_keeps_the_answers(
-    browser: Client, form: Form, kind: str
+    browser: Client, form: Form, settings: Settings, kind: str
 ) -> None:
     token = {
         "missing": "",
@@ -128,7 +128,7 @@ def test_a_page_that_is_not_ours_or_old_is_refused_and_keeps_the_answers(
         "foreign": form_tokens.issue(
             Form.objects.create(workspace=form.workspace, name="B", slug="b")
         ),
-        "expired": form_tokens.issue(form, aged=form_tokens.MAX_AGE_SECONDS + 5),
+        "expired": form_tokens.issue(form, aged=settings.FORM_MAX_SECONDS + 5),
     }[kind]
     response = post(browser, form, token=token)
     html = page(response)
