@@ -31,7 +31,7 @@ MENU = {
     "Operations": [
         ("executions.execution", "Executions", "play_circle"),
         ("triggers.event", "Events", "sensors"),
-        ("triggers.webhookrejection", "Refused webhooks", "block"),
+        ("triggers.webhookrejection", "Deliveries", "webhook"),
         ("executions.alert", "Alerts", "notifications"),
         ("executions.auditentry", "Audit trail", "history"),
     ],

@@ -13,11 +13,11 @@ from unfold.paginator import InfinitePaginator
 from crm.admin.base import READ_ONLY, WorkspaceModelAdmin
 from crm.admin.columns import column
 from executions import event_replay
-from executions.admin import recovery, search
+from executions.admin import deliveries, recovery, search
 from executions.admin.listing import NamedChangeList, names_of
 from executions.admin.words import STATUS_OF_EXECUTION
 from executions.models import Execution
-from executions.pages import feed, words
+from executions.pages import delivery, feed, words
 from executions.replay import Plan, Replayed
 from triggers import event_types
 from triggers.models import Event
@@ -52,7 +52,7 @@ class EventAdmin(recovery.ReplaysMany, WorkspaceModelAdmin):
     ordering = ["-id"]
     fields = ["type"]
     change_form_template = "admin/triggers/event/page.html"
-    object_actions = [recovery.REPLAY_EVENT]
+    object_actions = [recovery.REPLAY_EVENT, deliveries.SEND_AGAIN]
     list_before_template = "admin/waiting.html"
 
     def plan_replay(self, rows: Any) -> Plan:
@@ -136,6 +136,7 @@ class EventAdmin(recovery.ReplaysMany, WorkspaceModelAdmin):
             "event_said": feed.label(event.type),
             "subject": links.get((event.workspace_id, event.subject)),
             "actor": links.get((event.workspace_id, event.actor)),
+            "delivery": delivery.of(event) if event.is_delivery else None,
             "answers": [
                 {
                     "execution": one,

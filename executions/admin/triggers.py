@@ -7,7 +7,8 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.http import HttpRequest
+from django.contrib.admin.utils import unquote
+from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -132,6 +133,9 @@ class TriggerAdmin(WorkspaceModelAdmin):
         *webhooks.ACTIONS,
     ]
 
+    class Media:
+        js = ["admin/webhook_address.js"]
+
     def get_queryset(self, request: HttpRequest) -> Any:
         """Without the built-in ones for running by hand: they have nothing to set."""
         return (
@@ -197,9 +201,24 @@ class TriggerAdmin(WorkspaceModelAdmin):
     def conditions_read(self, row: Trigger) -> str:
         return render_to_string("admin/conditions.html", {"node": conditions_said(row.conditions)})
 
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        trigger = self.get_object(request, unquote(object_id))
+        told = {"address": webhooks.panel(request, trigger)} if trigger is not None else {}
+        return super().change_view(request, object_id, form_url, told | (extra_context or {}))
+
     @column("Listens to")
     def listens_to(self, row: Trigger) -> str:
-        return sources.find(row.trigger_type).describe(row.config)
+        context = {
+            "said": sources.find(row.trigger_type).describe(row.config),
+            "is_unsigned": webhooks.is_unsigned(row),
+        }
+        return render_to_string("admin/listens_to.html", context)
 
     @column("Agent", ordering="agent__name")
     def agent_link(self, row: Trigger) -> str:

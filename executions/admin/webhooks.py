@@ -1,51 +1,106 @@
-"""Webhooks in the admin: a trigger's address, and the requests that were turned away there."""
+"""Webhooks on a trigger's page: its address, how the sender is set up, and a test that goes the sender's way."""
 
 from __future__ import annotations
 
+import datetime as dt
+from dataclasses import dataclass
 from typing import Any
 
+from django import forms
 from django.contrib import admin
-from django.http import HttpRequest
+from django.http import HttpRequest, JsonResponse
+from django.template.response import TemplateResponse
+from django.urls import reverse
 
-from config.lib import clock
+from config.lib import clock, throttle
+from config.lib.registry import UnknownName
+from crm.admin import roles
 from crm.admin.actions import Done, ObjectAction, Refused
-from crm.admin.base import READ_ONLY, OwnRowsFilter, WorkspaceModelAdmin
-from crm.admin.columns import column
+from crm.admin.values import ValueField
 from crm.models import Role
-from triggers.models import Trigger, TriggerType, WebhookRejection
+from triggers import sending, webhook_secrets
+from triggers.models import Trigger, TriggerType
 from triggers.sources import webhook
+
+_GONE = "The trigger whose address it shares is gone."
 
 
 def show_address(request: HttpRequest, trigger: Trigger, cleaned: dict[str, Any]) -> Done:
     """The trail keeps that it was looked at, not the address."""
     found = webhook.url(trigger, in_full=True)
     if found is None:
-        raise Refused("The trigger whose address it shares is gone.")
+        raise Refused(_GONE)
+    if "application/json" in request.headers.get("Accept", ""):
+        answer = JsonResponse(
+            {"address": found},
+        )
+        return Done("", page=answer)
     return Done(f"The sender calls {found}")
 
 
 def replace_address(request: HttpRequest, trigger: Trigger, cleaned: dict[str, Any]) -> Done:
     endpoint = webhook.endpoint_of(trigger)
     if endpoint is None:
-        raise Refused("The trigger whose address it shares is gone.")
+        raise Refused(_GONE)
     endpoint.replace_token(now=clock.now())
     return Done(
         f"The new address is {webhook.url(trigger, in_full=True)}; the old one works for another day."
     )
 
 
-def _is_webhook(trigger: Trigger) -> bool:
+def send_test(request: HttpRequest, trigger: Trigger, cleaned: dict[str, Any]) -> Done:
+    peer = throttle.address(request) or ""
+    try:
+        sent = sending.send_test(trigger, cleaned["body"], peer=peer)
+    except sending.CannotSend as error:
+        raise Refused(str(error)) from None
+    context = admin.site.each_context(request) | {
+        "title": "Send test",
+        "opts": Trigger._meta,
+        "trigger": trigger,
+        "sent": sent,
+        "body": cleaned["body"],
+        "is_accepted": sent.status < 300,
+    }
+    page = TemplateResponse(request, "admin/test_sent.html", context)
+    return Done("", page=page, after={"status": sent.status, "event_id": sent.event_id})
+
+
+def _body_form(trigger: Trigger) -> type[forms.Form]:
+    try:
+        sample = sending.sample_body(trigger)
+        said = "A sample of what its sender sends. Change what you like."
+    except sending.CannotSend as error:
+        sample, said = {}, str(error)
+
+    class BodyForm(forms.Form):
+        body = ValueField(label="Body", initial=sample, kind=dict, help_text=said)
+
+    return BodyForm
+
+
+def is_webhook(trigger: Trigger) -> bool:
     return trigger.trigger_type == TriggerType.WEBHOOK
 
 
 ACTIONS = [
     ObjectAction(
+        "send_test",
+        "Send test",
+        send_test,
+        icon="outgoing_mail",
+        ask="It is signed with the trigger's secret and goes the way of every request: where it is accepted, every "
+        "trigger at this address runs for real. The answer is shown.",
+        form=_body_form,
+        shown=is_webhook,
+        in_bulk=False,
+    ),
+    ObjectAction(
         "show_address",
         "Show the address",
         show_address,
         role=Role.ADMIN,
-        icon="link",
-        shown=_is_webhook,
+        shown=lambda trigger: False,  # its button stands beside the address
         in_bulk=False,
     ),
     ObjectAction(
@@ -55,32 +110,52 @@ ACTIONS = [
         role=Role.ADMIN,
         icon="sync",
         ask="The sender must be told the new address; the old one works for another 24 hours.",
-        shown=_is_webhook,
+        shown=is_webhook,
         in_bulk=False,
     ),
 ]
 
 
-@admin.register(WebhookRejection)
-class WebhookRejectionAdmin(WorkspaceModelAdmin):
-    needs = READ_ONLY
-    list_display = ["at", "trigger", "status", "reason", "peer", "size"]
-    list_filter = ["reason", ("trigger", OwnRowsFilter)]
-    ordering = ["-id"]
-    list_select_related = ["trigger", "workspace"]
-    fields = [
-        "at",
-        "trigger",
-        "status",
-        "reason",
-        "detail",
-        "method",
-        "peer",
-        "size",
-        "headers_read",
-    ]
-    readonly_fields = ["headers_read"]
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """What the trigger's page says of its address; `owner` is another trigger where it shares that one's."""
 
-    @column("Headers")
-    def headers_read(self, row: WebhookRejection) -> str:
-        return "; ".join(f"{name}: {value}" for name, value in row.headers.items())
+    address: str
+    label: str
+    setup: str
+    is_unsigned: bool
+    owner: Trigger | None
+    show_url: str  # empty for those who may not see it
+    deliveries_url: str
+    previous_until: dt.datetime | None
+
+
+def panel(request: HttpRequest, trigger: Trigger) -> Panel | None:
+    """Two queries; None for triggers of other types."""
+    endpoint = webhook.endpoint_of(trigger) if is_webhook(trigger) else None
+    if endpoint is None:
+        return None
+    owner = endpoint.trigger
+    try:
+        kind = webhook_secrets.kind_of(owner.config)
+        label, setup = kind.label, kind.setup
+    except UnknownName:
+        label, setup = "Unknown sender", "Its type is not known any more: every request is refused."
+    may_show = roles.has_role(request, Role.ADMIN, workspace_id=trigger.workspace_id)
+    until = endpoint.previous_until
+    return Panel(
+        webhook.masked_url(endpoint),
+        label,
+        setup,
+        is_unsigned(owner),
+        None if owner.pk == trigger.pk else owner,
+        reverse("admin:triggers_trigger_show_address", args=[trigger.pk]) if may_show else "",
+        f"{reverse('admin:triggers_webhookrejection_changelist')}?trigger={trigger.pk}",
+        until if until and until > clock.reckoned() else None,
+    )
+
+
+def is_unsigned(trigger: Trigger) -> bool:
+    """Whether everybody who knows the trigger's own address can start it."""
+    given = trigger.config.get("webhook_config")
+    return is_webhook(trigger) and isinstance(given, dict) and given.get("unsigned") is True

@@ -9,46 +9,23 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from django.contrib.postgres.expressions import ArraySubquery
-from django.db import models
-from django.db.models import Exists, OuterRef, Q
-from django.db.models.fields.json import KT
+from django.db.models import Exists, Q
 
 from config.lib import ids
-from executions.models import Execution, Reason, Status
-from executions.pages import feed, words
+from executions.models import Reason, Status
+from executions.pages import delivery
+from executions.pages.delivery import REFUSALS, RUNS, Delivery, Outcome
+from executions.pages.ground import uuid_or_none
 from triggers import receiving
-from triggers.models import Event, EventState, Trigger, WebhookEndpoint, WebhookRejection
+from triggers.models import Event, Trigger, WebhookEndpoint, WebhookRejection
 from triggers.sources import webhook
 
 LOOKED_AT = 2_000
 ENDPOINTS = 2_000  # of a workspace, at which a delivery is looked for by its id
-REFUSALS = {
-    "unverified": "The signature was not proved",
-    "method_not_allowed": "The method is not allowed",
-    "too_large": "The body is too large",
-    "compressed": "The body is compressed",
-    "unsupported_content_type": "The content type is not allowed",
-    "invalid_json": "The body is no valid JSON",
-    "invalid_body": "The body cannot be read",
-    "header_missing": "A header is missing",
-    "schema_mismatch": "The body does not have the expected shape",
-    "peer_not_allowed": "The sender's address is not allowed",
-    "rate_limited": "Too many requests",
-    "queue_full": "Too much work waits",
-}
-_RUNS = Execution.objects.filter(event=OuterRef("pk"))
-
-
-class Outcome(models.TextChoices):
-    ACCEPTED = "accepted", "Accepted"
-    SKIPPED = "skipped", "Skipped"
-    REJECTED = "rejected", "Refused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,29 +44,6 @@ class Asked:
     until: dt.datetime | None = None
     named: str = ""
     before: uuid.UUID | None = None
-
-
-@dataclass(slots=True)
-class Delivery:
-    """One of `event` and `refusal` is set. `why` says in words what came of it, `reason` by its code."""
-
-    id: uuid.UUID
-    at: dt.datetime
-    workspace_id: uuid.UUID
-    outcome: Outcome
-    service: str
-    trigger_id: uuid.UUID | None
-    reason: str
-    why: str
-    method: str
-    peer: str
-    size: int | None
-    delivery_id: str
-    is_verified: bool = True
-    event: Event | None = None
-    refusal: WebhookRejection | None = None
-    trigger: Trigger | None = None
-    executions: list[Execution] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +65,7 @@ def page(asked: Asked, *, size: int = 50) -> Page:
     found = [one for one in (*accepted, *refused) if one.id >= floor]
     found.sort(key=lambda one: one.id, reverse=True)
     rows = found[:size]
-    _name_triggers(rows)
+    delivery.name_triggers(rows)
     if len(found) > size:
         return Page(rows, rows[-1].id)
     return Page(rows, floor, ids.moment(floor)) if stops else Page(rows, None)
@@ -141,7 +95,7 @@ class _Parts:
         if asked.reason or asked.outcome:
             narrow = _with_outcome(asked.outcome, asked.reason)
         found, stop = self._newest(Event.objects.all(), places, narrow)
-        return _accepted(found), stop
+        return delivery.accepted(found), stop
 
     def refused(self) -> tuple[list[Delivery], uuid.UUID | None]:
         asked = self.asked
@@ -152,7 +106,7 @@ class _Parts:
             rows = rows.filter(trigger_id=self.owner)
         if asked.named:
             mine = Q(delivery_id=asked.named)
-            rows = rows.filter(mine | Q(pk=pk) if (pk := _as_id(asked.named)) else mine)
+            rows = rows.filter(mine | Q(pk=pk) if (pk := uuid_or_none(asked.named)) else mine)
         narrow = Q()
         if asked.service:
             narrow &= Q(service=asked.service)
@@ -160,7 +114,7 @@ class _Parts:
             narrow &= Q(reason=asked.reason)
         places = [rows.filter(workspace_id=pk) for pk in asked.workspaces]
         found, stop = self._newest(WebhookRejection.objects.all(), places, narrow or None)
-        return [_refused(row) for row in found.order_by("-id")], stop
+        return [delivery.refused(row) for row in found.order_by("-id")], stop
 
     def _newest(
         self, rows: Any, places: list[Any], narrow: Q | None
@@ -202,119 +156,24 @@ class _Parts:
             source="webhook",
             dedupe_key__in=keys,
         )
-        pk = _as_id(asked.named)
+        pk = uuid_or_none(asked.named)
         return {*known.values_list("pk", flat=True), *([pk] if pk else [])}
 
 
 def _owner(trigger_id: uuid.UUID) -> uuid.UUID:
     """Whose address the trigger listens at: mostly its own."""
     config = Trigger.objects.filter(pk=trigger_id).values_list("config", flat=True).first() or {}
-    return _as_id(str(config.get("endpoint", ""))) or trigger_id
-
-
-def _as_id(text: str) -> uuid.UUID | None:
-    try:
-        return uuid.UUID(text)
-    except ValueError:
-        return None
+    return uuid_or_none(str(config.get("endpoint", ""))) or trigger_id
 
 
 def _with_outcome(outcome: str, reason: str) -> Q:
     """Skipped is what was handed out and nobody ran. Uses the index execution_once."""
-    idle = Exists(_RUNS) & ~Exists(_RUNS.exclude(status=Status.SKIPPED))
+    idle = Exists(RUNS) & ~Exists(RUNS.exclude(status=Status.SKIPPED))
     wanted = Q()
     if outcome == Outcome.SKIPPED:
         wanted &= Q(idle)
     elif outcome == Outcome.ACCEPTED:
         wanted &= ~Q(idle)
     if reason:
-        wanted &= Q(Exists(_RUNS.filter(status=Status.SKIPPED, reason=reason)))
+        wanted &= Q(Exists(RUNS.filter(status=Status.SKIPPED, reason=reason)))
     return wanted
-
-
-# --- telling ----------------------------------------------------------------------------------------------
-
-
-def _accepted(rows: Any) -> list[Delivery]:
-    """Reads of a payload only what a list shows."""
-    events = list(
-        rows.order_by("-id")
-        .defer("payload", "chain")
-        .annotate(
-            asked_method=KT("payload__request__method"),
-            asked_peer=KT("payload__request__peer"),
-            asked_size=KT("payload__request__size"),
-            asked_name=KT("payload__request__delivery_id"),
-            has_runs=Exists(_RUNS),
-            has_ran=Exists(_RUNS.exclude(status=Status.SKIPPED)),
-            first_ones=ArraySubquery(feed.FIRST_ONES),
-        )
-    )
-    runs = feed.executions_of(events)
-    return [_told(event, runs.get(event.pk, [])) for event in events]
-
-
-def _told(event: Any, runs: list[Execution]) -> Delivery:
-    is_idle = event.has_runs and not event.has_ran
-    return Delivery(
-        id=event.pk,
-        at=event.recorded_at,
-        workspace_id=event.workspace_id,
-        outcome=Outcome.SKIPPED if is_idle else Outcome.ACCEPTED,
-        service=event.type.removeprefix(webhook.type_name("")),
-        trigger_id=_as_id(event.topic.removeprefix(webhook.topic(""))),
-        reason=runs[0].reason if is_idle and runs else "",
-        why=_came_of(event, runs, is_idle=is_idle),
-        method=event.asked_method or "",
-        peer=event.asked_peer or "",
-        size=int(event.asked_size) if event.asked_size else None,
-        delivery_id=event.asked_name or "",
-        is_verified=event.verified,
-        event=event,
-        executions=runs,
-    )
-
-
-def _came_of(event: Event, runs: list[Execution], *, is_idle: bool) -> str:
-    if event.state == EventState.DEAD:
-        return f"It could not be answered: {event.error}"[:300]
-    if event.state == EventState.NEW:
-        return "It has not been handed out yet."
-    if is_idle and runs:
-        return words.in_short(runs[0])
-    if not event.executions_count:
-        return "Nobody listens at this address."
-    counts = Counter(one.get_status_display().lower() for one in runs)
-    said = ", ".join(f"{number} {status}" for status, number in counts.items())
-    if len(runs) == 1:
-        return f"{runs[0].agent_name}: {runs[0].get_status_display().lower()}."
-    more = event.executions_count - len(runs)
-    return f"{said}{f', {more} more' if more > 0 else ''}." if runs else "Its runs were deleted."
-
-
-def _refused(row: WebhookRejection) -> Delivery:
-    return Delivery(
-        id=row.pk,
-        at=row.at,
-        workspace_id=row.workspace_id,
-        outcome=Outcome.REJECTED,
-        service=row.service,
-        trigger_id=row.trigger_id,
-        reason=row.reason,
-        why=row.detail or REFUSALS.get(row.reason, row.reason),
-        method=row.method,
-        peer=row.peer,
-        size=row.size,
-        delivery_id=row.delivery_id,
-        refusal=row,
-    )
-
-
-def _name_triggers(rows: list[Delivery]) -> None:
-    """By their addresses: the trigger whose own address it is."""
-    wanted = {row.trigger_id for row in rows if row.trigger_id}
-    known = Trigger.objects.in_bulk(wanted) if wanted else {}
-    for row in rows:
-        trigger = known.get(row.trigger_id) if row.trigger_id else None
-        if trigger is not None and trigger.workspace_id == row.workspace_id:
-            row.trigger = trigger

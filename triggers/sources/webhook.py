@@ -253,14 +253,19 @@ def url(trigger: Trigger, *, in_full: bool) -> str | None:
     endpoint = endpoint_of(trigger)
     if endpoint is None:
         return None
-    token = endpoint.sealed if in_full else f"…{endpoint.sealed[-4:]}"
-    return f"{settings.WEBHOOK_BASE_URL}/webhooks/{token}"
+    if not in_full:
+        return masked_url(endpoint)
+    return f"{settings.WEBHOOK_BASE_URL}/webhooks/{endpoint.sealed}"
+
+
+def masked_url(endpoint: WebhookEndpoint) -> str:
+    return f"{settings.WEBHOOK_BASE_URL}/webhooks/…{endpoint.sealed[-4:]}"
 
 
 def endpoint_of(trigger: Trigger) -> WebhookEndpoint | None:
     owner = trigger.config.get("endpoint") or trigger.pk
     rows = WebhookEndpoint.objects.filter(workspace_id=trigger.workspace_id, trigger_id=owner)
-    return rows.first()
+    return rows.select_related("trigger").first()
 
 
 @receiver(post_save, sender=Trigger, dispatch_uid="triggers.webhook_saved")

@@ -19,7 +19,8 @@ from config.lib.ids import uuid7
 from crm.models import Workspace
 from executions import dispatcher
 from executions.pages import deliveries
-from executions.pages.deliveries import Asked, Delivery, Outcome
+from executions.pages.deliveries import Asked
+from executions.pages.delivery import Delivery, Outcome
 from tests.stories import MakeAgent
 from triggers import blueprint
 from triggers.models import Event, Trigger, WebhookEndpoint, WebhookRejection
