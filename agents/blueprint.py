@@ -12,13 +12,16 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.db.models import F
 
-from agents import sealing, steps, validation
+from agents import sealing, steps, tools, validation
 from agents.models import DEFAULT_RESTRICTIONS, Agent
 from agents.steps import Problems
 
-FIELDS = ("name", "description", "instructions", "model", "steps", "tools", "restrictions")
 # What a run depends on: a change of these is a new version, which executions remember.
-CONFIGURATION = ("name", "instructions", "model", "steps", "tools", "restrictions")
+CONFIGURATION = (
+    *("name", "instructions", "model", "steps", "tools", "output_schema", "max_turns"),
+    "restrictions",
+)
+FIELDS = (*CONFIGURATION, "description")
 
 
 class InvalidAgent(ValueError):
@@ -64,9 +67,16 @@ def store(agent: Agent, fields: Mapping[str, Any]) -> Agent:
 def _set(agent: Agent, values: dict[str, Any]) -> None:
     if "name" in values:
         values["name"] = values["name"].strip()
-    if "steps" in values:
-        written = steps.written_out(values["steps"])
-        values["steps"], values["sealed"] = sealing.seal(written, sealed=agent.sealed)
+    if "model" in values:
+        values["model"] = values["model"].strip()
+    if "output_schema" in values:
+        values["output_schema"] = values["output_schema"] or None
+    if "steps" in values or "tools" in values:
+        values["steps"], values["tools"], values["sealed"] = sealing.seal_both(
+            steps.written_out(values.get("steps", agent.steps)),
+            tools.written_out(values.get("tools", agent.tools)),
+            sealed=agent.sealed,
+        )
     if "restrictions" in values:
         values["restrictions"] = {
             **DEFAULT_RESTRICTIONS,

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import models
 
 from config.lib.ids import uuid7
+from config.lib.secrets import EncryptedTextField
 from crm.models import Workspace
 
 DEFAULT_RESTRICTIONS: dict[str, int | None] = {
@@ -43,9 +44,11 @@ class AgentQuerySet(models.QuerySet["Agent"]):
 
 
 class Agent(models.Model):
-    """A list of steps that runs when one of its triggers fires.
+    """Runs when one of its triggers fires: a list of steps, or, without any, a language model with tools.
 
     `steps`: `[{"action": "create_note", "params": {...}, "on_error": "fail" | "continue"}]`.
+    `model`: `provider:model`, which follows `instructions` and may use `tools` (see `agents.tools`) for `max_turns`
+    turns; with `output_schema` its answer is an object of that JSON Schema. Agents with steps ask it in `ask_model`.
     Secrets in them are masks; `sealed` keeps what they stand for, encrypted (see `agents.sealing`).
     `restrictions`: the limits of `DEFAULT_RESTRICTIONS`; null is unlimited. `version` counts the
     changes of configuration; an execution remembers the one it ran with.
@@ -61,6 +64,8 @@ class Agent(models.Model):
     steps = models.JSONField(default=list, blank=True)
     sealed = models.TextField(blank=True, default="", editable=False)
     tools = models.JSONField(default=list, blank=True)
+    output_schema = models.JSONField(null=True, blank=True)
+    max_turns = models.PositiveSmallIntegerField(default=25, db_default=25)
     restrictions = models.JSONField(default=default_restrictions, blank=True)
     version = models.PositiveIntegerField(default=1, editable=False)
     created_by = models.ForeignKey(
@@ -85,10 +90,47 @@ class Agent(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def is_talk(self) -> bool:
+        """Whether a language model drives it."""
+        return bool(self.model) and not self.steps
+
     def limit(self, name: str) -> int | None:
         """A limit of `restrictions`; what is not said there has its default."""
         given: int | None = self.restrictions.get(name, DEFAULT_RESTRICTIONS[name])
         return given
+
+
+class ModelProvider(models.Model):
+    """Where a workspace's language models are asked: `name` is what stands before the colon of `provider:model`.
+
+    `kind` is the wire that it speaks, as pydantic-ai names it (`openai`, `anthropic`, `google`, ...), or
+    `openai-compatible` for any server of that wire at `base_url`.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    workspace = models.ForeignKey(
+        Workspace, models.CASCADE, related_name="model_providers", db_index=False
+    )
+    name = models.CharField(max_length=50)
+    kind = models.CharField(max_length=50)
+    base_url = models.CharField(max_length=500, blank=True, default="")
+    api_key = EncryptedTextField(blank=True, default="")
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["workspace", "name"],
+                name="model_provider_once",
+                violation_error_message="A provider with this name exists already.",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class FailingHostQuerySet(models.QuerySet["FailingHost"]):

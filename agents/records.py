@@ -19,12 +19,14 @@ MAX_CUSTOM_FIELDS = 200
 # The params with which a note or a task says what it is about.
 ABOUT: dict[str, Any] = {
     "contact_id": {
+        "x-guarded": True,
         "type": "string",
         "title": "Contact",
         "description": "The id of a contact; empty for the contact of the event.",
         "format": "uuid",
     },
     "deal_id": {
+        "x-guarded": True,
         "type": "string",
         "title": "Deal",
         "description": "The id of a deal; empty for the deal of the event.",

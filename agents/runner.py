@@ -1,58 +1,16 @@
-"""Row 9 of the path: performing one run, its steps in order. Knows no tables of its own; the
+"""Row 9 of the path: performing one run, its steps in order or its model with tools. Knows no tables of its own; the
 journal writes down what happens.
 """
 
 from __future__ import annotations
 
-import datetime as dt
-import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
-from agents import actions, templating
+from agents import actions, conversation, templating
 from agents.actions import Action, ActionFailed, Scene
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What one run is made of. `steps` as `Agent.steps`; `variables`: the roots of `@` variables without `steps`;
-    `secrets`: texts in the steps that nobody may read.
-    """
-
-    execution_id: uuid.UUID
-    workspace_id: uuid.UUID
-    agent_id: uuid.UUID
-    agent_name: str
-    steps: Sequence[Mapping[str, Any]]
-    variables: Mapping[str, Any]
-    secrets: tuple[str, ...] = ()
-    is_test: bool = False
-    deadline_at: dt.datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """A step that an earlier pass of this run has finished."""
-
-    output: Any
-    error: str = ""
-
-
-class Journal(Protocol):
-    """Writes steps down around their effect; the implementation is `executions.journal`."""
-
-    def recorded(self, number: int) -> Recorded | None:
-        """What step `number` came to on an earlier pass; None where it has not finished."""
-
-    def began_at(self, number: int) -> dt.datetime | None:
-        """When step `number` was first begun, on whichever pass."""
-
-    async def perform(self, action: Action, scene: Scene, params: dict[str, Any]) -> Any:
-        """Performs the action and journals it. Raises what the action raises."""
-
-    def refuse(self, number: int, kind: str, message: str) -> None:
-        """Writes down a step that failed before its action could begin."""
+from agents.plans import Journal, Plan, Recorded, scene
 
 
 @dataclass(slots=True)
@@ -70,8 +28,11 @@ async def run(plan: Plan, *, journal: Journal) -> dict[str, Any]:
     """Performs the steps; answers `{"steps": {"1": output, ...}}`.
 
     Raises ActionFailed where a step fails that may not, `actions.Wait` where the run goes on later.
-    What an earlier pass finished is taken from the journal and not repeated.
+    What an earlier pass finished is taken from the journal and not repeated. An agent without steps that has a model
+    answers `{"answer": text or object, "turns": n}` (see `agents.conversation`).
     """
+    if plan.model and not plan.steps:
+        return await conversation.converse(plan, journal=journal)
     current = _Run(plan, journal)
     for number, step in enumerate(plan.steps, start=1):
         recorded = journal.recorded(number)
@@ -102,9 +63,9 @@ def _prepare(
     try:
         if name not in actions.registry:
             raise ActionFailed(f"There is no action named {name!r}.")
-        return actions.registry.get(name), templating.render(
-            dict(step.get("params") or {}), current.variables
-        )
+        action, params = actions.registry.get(name), dict(step.get("params") or {})
+        raw = {name: params.pop(name) for name in action.raw if name in params}
+        return action, {**templating.render(params, current.variables), **raw}
     except templating.UnknownVariable as error:
         current.journal.refuse(number, name, str(error))
         raise ActionFailed(str(error)) from error
@@ -114,17 +75,4 @@ def _prepare(
 
 
 def _scene(current: _Run, number: int) -> Scene:
-    plan = current.plan
-    return Scene(
-        workspace_id=plan.workspace_id,
-        agent_id=plan.agent_id,
-        agent_name=plan.agent_name,
-        execution_id=plan.execution_id,
-        step_number=number,
-        idempotency_key=f"{plan.execution_id}:{number}",
-        variables=current.variables,
-        secrets=plan.secrets,
-        is_test=plan.is_test,
-        deadline_at=plan.deadline_at,
-        started_at=current.journal.began_at(number),
-    )
+    return scene(current.plan, number, current.variables, journal=current.journal)

@@ -90,12 +90,12 @@ class Locked(ValueError):
         super().__init__("The secrets of its steps cannot be opened with the present FIELD_KEY.")
 
 
-def problems(steps: Any, *, sealed: str) -> dict[str, list[str]]:
+def problems(steps: Any, *, sealed: str, of: str = "steps") -> dict[str, list[str]]:
     """Masks that stand for nothing here, by path (`steps[0].params.headers.Authorization`)."""
     if not isinstance(steps, list):
         return {}
     keeping = _Keeping(_read_if_possible(sealed))
-    _seal(steps, keeping)
+    _seal(steps, keeping, of)
     return keeping.problems
 
 
@@ -109,6 +109,13 @@ def seal(steps: Steps, *, sealed: str) -> tuple[Steps, str]:
     keeping = _Keeping(_read_if_possible(sealed))
     masked = _seal(steps, keeping)
     return masked, _write(keeping.kept)
+
+
+def seal_both(steps: Steps, tools: Sequence[Any], *, sealed: str) -> tuple[Steps, list[Any], str]:
+    """`seal` for the steps of an agent and for its tools, which name an action and params like a step."""
+    keeping = _Keeping(_read_if_possible(sealed))
+    masked, tools = _seal(steps, keeping), _seal(tools, keeping, "tools")
+    return masked, tools, _write(keeping.kept)
 
 
 def opened(steps: Sequence[Any], *, sealed: str) -> tuple[list[Any], tuple[str, ...]]:
@@ -134,11 +141,11 @@ def _told_apart(found: Any) -> Iterator[str]:
 # --- finding them ---------------------------------------------------------------------------------
 
 
-def _seal(steps: Sequence[Any], keeping: _Keeping) -> Steps:
-    return [_of_step(step, index, keeping) for index, step in enumerate(steps)]
+def _seal(steps: Sequence[Any], keeping: _Keeping, of: str = "steps") -> Steps:
+    return [_of_step(step, f"{of}[{index}]", keeping) for index, step in enumerate(steps)]
 
 
-def _of_step(step: Any, index: int, keeping: _Keeping) -> Any:
+def _of_step(step: Any, at: str, keeping: _Keeping) -> Any:
     if not isinstance(step, dict) or not isinstance(step.get("params"), dict):
         return step
     params = step["params"]
@@ -146,7 +153,7 @@ def _of_step(step: Any, index: int, keeping: _Keeping) -> Any:
 
     def mask_text(text: str, path: Path) -> str:
         place = f"{step.get('action')} {'.'.join(path)} {site}"
-        where = f"steps[{index}].params.{'.'.join(path)}"
+        where = f"{at}.params.{'.'.join(path)}"
         if _is_secret(path):
             return keeping.mask(text, place=place, where=where) if _is_told(text) else text
 

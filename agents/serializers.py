@@ -10,8 +10,10 @@ from rest_framework import serializers
 
 from agents import blueprint, validation
 from agents.actions import Effect
+from agents.llm import providers
 from agents.models import DEFAULT_RESTRICTIONS, Agent, AgentStatus
 from agents.steps import MAX_STEPS, ON_ERROR
+from agents.tools import MAX_TOOLS
 
 _STEPS = {
     "type": "array",
@@ -52,6 +54,39 @@ class StepsField(serializers.JSONField):
     """
 
 
+_TOOLS = {
+    "type": "array",
+    "maxItems": MAX_TOOLS,
+    "items": {
+        "oneOf": [
+            {"type": "string", "description": "A name of GET /api/v1/actions."},
+            {
+                "type": "object",
+                "required": ["action"],
+                "properties": {
+                    "action": {"type": "string"},
+                    "params": {
+                        "type": "object",
+                        "description": "Fixed; the model cannot change them.",
+                    },
+                    "free": {
+                        "type": "array",
+                        "items": {"type": "string"},
+                        "description": "Params that decide whom it reaches and that the model may choose all the same.",
+                    },
+                    "needs_approval": {"type": "boolean", "default": False},
+                },
+            },
+        ]
+    },
+}
+
+
+@extend_schema_field(_TOOLS)
+class ToolsField(serializers.JSONField):
+    """What the model may use. Secrets in `params` are answered as masks, as in steps."""
+
+
 @extend_schema_field(_RESTRICTIONS)
 class RestrictionsField(serializers.JSONField):
     """Limits; null is unlimited."""
@@ -72,23 +107,33 @@ class AgentSerializer(serializers.ModelSerializer[Agent]):
         max_length=200,
         required=False,
         allow_blank=True,
-        help_text="Kept, and not used by agents that run steps.",
+        help_text="provider:model. It drives an agent without steps; with steps, ask_model asks it.",
     )
     steps = StepsField(required=False)
-    tools = serializers.ListField(
-        child=serializers.CharField(max_length=200),
+    tools = ToolsField(required=False)
+    output_schema = serializers.JSONField(
         required=False,
-        help_text="Kept, and not used by agents that run steps.",
+        allow_null=True,
+        help_text="JSON Schema of an object: what the model answers. Null for a text.",
+    )
+    max_turns = serializers.IntegerField(
+        required=False, min_value=1, max_value=validation.MAX_TURNS
+    )
+    model_problem = serializers.SerializerMethodField(
+        help_text="Why the model cannot be asked as things are, and what to do; empty where nothing is known."
     )
     restrictions = RestrictionsField(required=False)
 
     class Meta:
         model = Agent
         fields = (
-            "id", "name", "description", "status", "instructions", "model", "steps", "tools", "restrictions",
-            "version", "created_at", "updated_at",
+            "id", "name", "description", "status", "instructions", "model", "steps", "tools", "output_schema",
+            "max_turns", "restrictions", "model_problem", "version", "created_at", "updated_at",
         )  # fmt: skip
         read_only_fields = ("version",)
+
+    def get_model_problem(self, row: Agent) -> str:
+        return providers.problem_of_agent(row)
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         if not isinstance(data, Mapping):

@@ -81,14 +81,14 @@ def _of_step(step: Any, number: int, workspace: Workspace) -> Iterator[tuple[str
     if given is not None and not isinstance(given, dict):
         yield ".params", "Give an object."
         return
-    action = _action(step.get("action"))
+    action = find_action(step.get("action"))
     if isinstance(action, str):
         yield ".action", action
         return
     yield from _of_params(action, given or {}, number, workspace)
 
 
-def _action(name: Any) -> Action | str:
+def find_action(name: Any) -> Action | str:
     """The action, or what is wrong with its name."""
     if not name:
         return "Say which action."
@@ -100,15 +100,46 @@ def _action(name: Any) -> Action | str:
         return f"There is no action {str(name)[:50]!r}.{hint} There are: {known}."
 
 
-def _of_params(
-    action: Action, given: dict[str, Any], number: int, workspace: Workspace
+def faults_of_params(
+    action: Action, given: dict[str, Any], workspace: Workspace
 ) -> Iterator[tuple[str, str]]:
-    wrong = [
+    """What is wrong with those params that are given, where the others come later."""
+    wrong = _schema_faults(action, given, is_whole=False)
+    required = action.schema.get("required", ())
+    if not wrong and action.check and all(name in given for name in required):
+        wrong = [
+            (f".params.{name}" if name else ".params", message)
+            for name, message in action.check(given, workspace).items()
+            if name in given
+        ]
+    yield from wrong
+    for problem in templating.problems(given, known=KNOWN, step=1, path=".params"):
+        hint = f" Did you mean {problem.suggestion}?" if problem.suggestion else ""
+        yield problem.path, f"{problem.message}{hint}"
+
+
+def faults_of_arguments(action: Action, given: dict[str, Any]) -> list[str]:
+    """What is wrong with params that are filled in, in words for the one who filled them in."""
+    faults = _schema_faults(action, given, is_whole=True)
+    return [f"{path.removeprefix('.params').lstrip('.')}: {message}" for path, message in faults]
+
+
+def _schema_faults(
+    action: Action, given: dict[str, Any], *, is_whole: bool
+) -> list[tuple[str, str]]:
+    return [
         problem
         for error in _validator(action.name).iter_errors(given)
         if not _is_variable(given, error.instance_path)
+        and (is_whole or not isinstance(error.kind, _Kind.Required))
         for problem in _explain(error, action.schema)
     ]
+
+
+def _of_params(
+    action: Action, given: dict[str, Any], number: int, workspace: Workspace
+) -> Iterator[tuple[str, str]]:
+    wrong = _schema_faults(action, given, is_whole=True)
     if not wrong and action.check:
         wrong = [
             (f".params.{name}" if name else ".params", message)

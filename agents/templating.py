@@ -45,6 +45,22 @@ def render(value: Any, variables: Mapping[str, Any]) -> Any:
     return _Rendering(variables).of(value)
 
 
+def apart(text: str, variables: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The text with «contact.email» in place of each variable, and the values by these names: for a reader who must
+    not take what was filled in for a part of the text. Raises UnknownVariable.
+    """
+    rendering, values = _Rendering(variables), {}
+
+    def named(match: re.Match[str]) -> str:
+        name = match["name"]
+        if not name:
+            return "@"
+        values[name] = rendering.value(name)
+        return f"«{name}»"
+
+    return _VARIABLE.sub(named, text), values
+
+
 def variables_in(value: Any) -> list[str]:
     """The variables of all texts of `value`, without `@`, each once, in their order."""
     return list(dict.fromkeys(name for _, name in _uses(value, "")))
@@ -80,13 +96,13 @@ class _Rendering:
     def _text(self, text: str) -> Any:
         alone = _VARIABLE.fullmatch(text)
         if alone and alone["name"]:
-            return self._value(alone["name"])
+            return self.value(alone["name"])
         return _VARIABLE.sub(self._filled, text)
 
     def _filled(self, match: re.Match[str]) -> str:
-        return _as_text(self._value(match["name"])) if match["name"] else "@"
+        return _as_text(self.value(match["name"])) if match["name"] else "@"
 
-    def _value(self, name: str) -> Any:
+    def value(self, name: str) -> Any:
         found = paths.find(self.variables, tuple(name.split(".")))
         if found is paths.MISSING:
             raise UnknownVariable(name, self._meant(name))

@@ -40,6 +40,13 @@ class _CheckedNetwork(httpcore.AsyncNetworkBackend):
         raise failure
 
 
+def checked_pool() -> httpcore.AsyncConnectionPool:
+    """Connections that are made to checked addresses only, each for one request."""
+    return httpcore.AsyncConnectionPool(
+        ssl_context=_tls(), network_backend=_CheckedNetwork(), max_keepalive_connections=0
+    )
+
+
 class _Body(httpx.AsyncByteStream):
     def __init__(self, stream: Any) -> None:
         self._stream = stream
@@ -56,9 +63,7 @@ class CheckedTransport(httpx.AsyncBaseTransport):
     """httpx over a pool whose every connection goes through `_CheckedNetwork`; there is no other way out."""
 
     def __init__(self) -> None:
-        self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=_tls(), network_backend=_CheckedNetwork(), max_keepalive_connections=0
-        )
+        self._pool = checked_pool()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         url = httpcore.URL(

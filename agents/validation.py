@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from agents import sealing, steps
+from agents import llm, sealing, steps, tools
+from agents.llm import providers
 from agents.models import DEFAULT_RESTRICTIONS
 from agents.steps import Problems
 from config.lib.registry import closest
 from crm.models import Workspace
 
 MAX_NAME = 255
-MAX_TOOLS = 50
+MAX_TURNS = 100
 # The most that each limit may be; null, unlimited, is allowed but for the attempts.
 CAPS = {
     "max_executions_per_minute": 10_000,
@@ -29,9 +30,8 @@ assert CAPS.keys() == DEFAULT_RESTRICTIONS.keys()
 def check(fields: Mapping[str, Any], *, workspace: Workspace, sealed: str = "") -> Problems:
     """The problems by path (`name`, `steps[0].params.title`, `restrictions.max_attempts`); empty where all is well.
 
-    Only fields that are given are looked at; `sealed`: the secrets that the agent has (`Agent.sealed`). `model` and
-    `tools` are kept for agents that a model drives and not used by steps, so nothing is known of them yet but their
-    shape.
+    Only fields that are given are looked at; `sealed`: the secrets that the agent has (`Agent.sealed`). Whether the
+    model can be asked is no matter of what is right: `agents.llm.providers.problem_of` says it.
     """
     problems: Problems = {}
     for name, faults_of in _PLAIN.items():
@@ -43,7 +43,16 @@ def check(fields: Mapping[str, Any], *, workspace: Workspace, sealed: str = "") 
         problems |= steps.check(sealing.disguised(given), workspace=workspace) or sealing.problems(
             given, sealed=sealed
         )
+    if "tools" in fields:
+        problems |= _of_tools(fields["tools"], workspace, sealed)
     return problems
+
+
+def _of_tools(given: Any, workspace: Workspace, sealed: str) -> Problems:
+    problems: Problems = {}
+    for path, message in tools.check(sealing.disguised(given), workspace=workspace):
+        problems.setdefault(f"tools{path}", []).append(message)
+    return problems or sealing.problems(given, sealed=sealed, of="tools")
 
 
 Faults = list[tuple[str, str]]  # (path inside the field, message)
@@ -65,14 +74,23 @@ def _text(most: int) -> Callable[[Any], Faults]:
     return faults_of
 
 
-def _tools(value: Any) -> Faults:
-    if not isinstance(value, list) or len(value) > MAX_TOOLS:
-        return [("", f"Give a list of at most {MAX_TOOLS} names.")]
-    return [
-        (f"[{index}]", "Give a name of 1 to 200 printable characters.")
-        for index, tool in enumerate(value)
-        if not (isinstance(tool, str) and 0 < len(tool.strip()) <= 200 and tool.isprintable())
-    ]
+def _model(value: Any) -> Faults:
+    if not isinstance(value, str) or len(value) > 200 or not value.isprintable():
+        return [("", "Give a text of at most 200 printable characters.")]
+    if value.strip() and providers.split(value) == ("", ""):
+        return [("", f"Write provider:model, such as openai:gpt-5.6 or {providers.RULES}.")]
+    return []
+
+
+def _output_schema(value: Any) -> Faults:
+    problem = llm.problem_of_schema(value) if value else ""
+    return [("", problem)] if problem else []
+
+
+def _max_turns(value: Any) -> Faults:
+    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MAX_TURNS:
+        return []
+    return [("", f"Give a whole number from 1 to {MAX_TURNS}.")]
 
 
 def _restrictions(value: Any) -> Faults:
@@ -100,7 +118,8 @@ _PLAIN: dict[str, Callable[[Any], Faults]] = {
     "name": _name,
     "description": _text(5000),
     "instructions": _text(50_000),
-    "model": _text(200),
-    "tools": _tools,
+    "model": _model,
+    "output_schema": _output_schema,
+    "max_turns": _max_turns,
     "restrictions": _restrictions,
 }

@@ -19,7 +19,9 @@ from crm.rest import WorkspaceView, WorkspaceViewSet
 class AgentViewSet(WorkspaceViewSet):
     """The agents of the workspace. Deleting one keeps the history of its runs."""
 
-    queryset = Agent.objects.all()
+    queryset = Agent.objects.select_related("workspace").prefetch_related(
+        "workspace__model_providers"
+    )
     serializer_class = AgentSerializer
     sort_fields = ("name", "status", "created_at", "updated_at")
     search_fields = ("name", "description")

@@ -250,6 +250,9 @@ PRUNE_SECONDS = env.int(
 QUEUE_LIMIT = env.int(
     "QUEUE_LIMIT", 50_000
 )  # queued work of one workspace; then public doors answer 429
+ALLOW_MODEL_REQUESTS = env.bool(
+    "ALLOW_MODEL_REQUESTS", True
+)  # false: language models are asked on this machine only
 OUTBOUND_ALLOW = env.list(
     "OUTBOUND_ALLOW", default=[]
 )  # hosts or networks that agents may reach though they are private
@@ -361,6 +364,7 @@ LOGGING = {
     "loggers": {
         "uvicorn.access": {"level": "WARNING"},
         "httpx": {"level": "WARNING"},
+        "httpx2": {"level": "WARNING"},
         "celery": {"level": "WARNING"},
         "django.request": {"level": "CRITICAL"},  # config.lib.request_log says it, without the path
     },

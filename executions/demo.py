@@ -1,4 +1,4 @@
-"""What the demo company is made of: a form, three agents with their triggers, and a few people and deals."""
+"""What the demo company is made of: a form, four agents with their triggers, and a few people and deals."""
 
 from __future__ import annotations
 
@@ -98,6 +98,33 @@ AGENTS: list[dict[str, Any]] = [
                 "params": {"text": "Came in through the form @form.name: @form.fields.message"},
             },
         ],
+        "trigger": {"trigger_type": "event", "config": {"event_type": "form_submitted"}},
+    },
+    {
+        "name": "Read form messages (offline rules)",
+        "description": "Shows how an agent with a language model works, without one: offline:rules follows fixed "
+        "rules and says so. Give it a model of yours, such as openai:gpt-5.6, and it thinks.",
+        "model": "offline:rules",
+        "instructions": "Read what @contact.first_name wrote in the form @form.name.\n"
+        "Decide what it is about:\n"
+        "a_demo: somebody wants to see the product\n"
+        "prices: somebody asks what it costs, for an offer or a quote\n"
+        "a_partnership: somebody wants to work with us\n"
+        "something_else: all the rest\n"
+        "Write a short note for the sales team, then answer with the topic and one sentence.",
+        "tools": ["create_note"],
+        "output_schema": {
+            "type": "object",
+            "properties": {
+                "topic": {
+                    "type": "string",
+                    "enum": ["a_demo", "prices", "a_partnership", "something_else"],
+                },
+                "summary": {"type": "string", "maxLength": 300},
+            },
+            "required": ["topic", "summary"],
+            "additionalProperties": False,
+        },
         "trigger": {"trigger_type": "event", "config": {"event_type": "form_submitted"}},
     },
 ]

@@ -44,6 +44,7 @@ _STEP_COLUMNS = (
     "response",
     "sealed",
     "error_message",
+    "usage",
     "attempt",
     "started_at",
     "finished_at",

@@ -13,17 +13,24 @@ from __future__ import annotations
 
 import datetime as dt
 import inspect
+import time
 import uuid
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from django.db import IntegrityError, InterfaceError, OperationalError, transaction
 
 from agents.actions import Action, ActionFailed, Effect, InDoubt, Scene, Wait
-from agents.runner import Recorded
+from agents.plans import Recorded
 from config.lib import clock, json
 from config.lib.secrets import decrypt, encrypt, redact, redact_text
 from config.lib.threads import in_stoppable_thread, in_thread
+from executions import live, notices
 from executions.models import Execution, Step, StepState
+
+TOLD_EVERY_SECONDS = 0.2  # what a model writes is shown this often
+TOLD = 8_000  # characters of it
 
 
 class LeaseLost(Exception):
@@ -31,7 +38,7 @@ class LeaseLost(Exception):
 
 
 class RunJournal:
-    """Implements `agents.runner.Journal` for one claimed execution. `unsaved` are steps that the
+    """Implements `agents.plans.Journal` for one claimed execution. `unsaved` are steps that the
     finish has to write. `known` are secrets of the agent, which are written down nowhere.
     """
 
@@ -43,6 +50,7 @@ class RunJournal:
         steps: list[Step],
         continues: set[int],
         known: tuple[str, ...] = (),
+        is_talk: bool = False,
     ) -> None:
         self.execution = execution
         self.lease = lease
@@ -50,6 +58,8 @@ class RunJournal:
         self._steps = {step.number: step for step in steps}
         self.known = known
         self._continues = continues  # numbers of the steps whose failure does not end the run
+        self._taken: dict[int, dict[str, Any]] = {}  # by number: what a step took of a model
+        self._is_talk = is_talk  # a model decides what comes after a failure
 
     def doubt(self) -> bool:
         """Marks an outside step that has started and whose end nobody knows; whether there is one."""
@@ -78,9 +88,44 @@ class RunJournal:
             return None
         if step.state == StepState.DONE:
             return Recorded(_whole(step))
-        if step.state == StepState.FAILED and number in self._continues:
+        if step.state == StepState.FAILED and self._went_on_after(number):
             return Recorded(None, error=step.error_message)
         return None
+
+    def _went_on_after(self, number: int) -> bool:
+        return number in self._continues or (self._is_talk and max(self._steps) > number)
+
+    def equip(self, scene: Scene) -> Scene:
+        return replace(scene, tell=self._teller(scene.step_number))
+
+    def _teller(self, number: int) -> Callable[[str], None]:
+        """Shows what a model writes to those who watch, a few times a second."""
+        told_at = 0.0
+
+        def tell(text: str) -> None:
+            nonlocal told_at
+            now = time.monotonic()
+            if now - told_at >= TOLD_EVERY_SECONDS:
+                told_at = now
+                self._push(number, "started", redact_text(text, known=self.known)[-TOLD:])
+
+        return tell
+
+    def _push(self, number: int, state: str, text: str = "") -> None:
+        kind = self._steps[number].kind
+        step = {"number": number, "kind": kind, "state": state, "text": text}
+        news = notices.execution_changed("step", self.execution, step=step)
+        live.push(self.execution.workspace_id, news)
+
+    def usage(self) -> dict[str, Any]:
+        """What all steps of the run took of models, this pass and the earlier ones; empty where none was asked."""
+        used = [step.usage for step in self._steps.values() if step.usage]
+        if not used:
+            return {}
+        names = ("input_tokens", "output_tokens")
+        return {"model_calls": len(used)} | {
+            name: sum(one.get(name) or 0 for one in used) for name in names
+        }
 
     def began_at(self, number: int) -> dt.datetime | None:
         step = self._steps.get(number)
@@ -94,6 +139,7 @@ class RunJournal:
     async def perform(self, action: Action, scene: Scene, params: dict[str, Any]) -> Any:
         effect = action.effect_of(params) if action.effect_of else action.effect
         step = self._begin(scene.step_number, action.name, effect, scene.idempotency_key, params)
+        self._taken[step.number] = scene.usage  # the action fills it in
         if effect == Effect.DATABASE:
             return await self._in_one_transaction(action, scene, params, step)
         if effect == Effect.NONE:
@@ -132,13 +178,20 @@ class RunJournal:
             return await in_stoppable_thread(write)
         except ActionFailed as error:
             self._end(step, StepState.FAILED, error=str(error))
-            self.unsaved.append(step)
+            if (
+                self._is_talk
+            ):  # the model goes on from here, and what it read must be what stands here
+                await in_thread(self._store, step)
+            else:
+                self.unsaved.append(step)
             raise
 
     async def _around(
         self, action: Action, scene: Scene, params: dict[str, Any], step: Step
     ) -> Any:
         await in_thread(self._store, step)
+        if self._is_talk:
+            self._push(step.number, "started")
         try:
             output = self._end(step, StepState.DONE, output=await _call(action, scene, params))
         except ActionFailed as error:
@@ -184,6 +237,7 @@ class RunJournal:
     def _end(self, step: Step, state: StepState, *, output: Any = None, error: str = "") -> Any:
         """What people may read is written down; where that is not all, the whole of it too, encrypted."""
         step.state, step.finished_at = state, clock.reckoned()
+        step.usage = self._taken.get(step.number, {})
         step.error_message = redact_text(json.sanitise(error[:5000]), known=self.known)
         whole = json.sanitise(output)
         step.response = redact(whole, known=self.known)
@@ -213,6 +267,7 @@ class RunJournal:
             response=step.response,
             sealed=step.sealed,
             error_message=step.error_message,
+            usage=step.usage,
             finished_at=step.finished_at,
         )
 

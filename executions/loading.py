@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from agents import sealing
+from agents import conversation, sealing
 from agents.actions import Effect
 from agents.models import Agent
-from agents.runner import Plan
+from agents.plans import Plan
 from config.lib import json
 from executions.journal import RunJournal
 from executions.models import Execution, Status, Step, StepState
@@ -97,7 +97,11 @@ def load(ids: Sequence[uuid.UUID], *, lease: uuid.UUID) -> tuple[list[Work], lis
 
 def _moved_step(execution: Execution, steps: Sequence[Step]) -> int | None:
     """The number of a step that this run has done, or may have done, and that is another one in the agent by now."""
-    now = execution.agent.steps if execution.agent else []
+    agent = execution.agent
+    now = agent.steps if agent else []
+    if agent is not None and agent.is_talk:
+        begun_otherwise = any(step.number == 1 and step.kind != conversation.TURN for step in steps)
+        return 1 if begun_otherwise else None
     for step in steps:
         kind = now[step.number - 1].get("action", "") if step.number <= len(now) else ""
         undone = step.state == StepState.FAILED or (
@@ -125,6 +129,7 @@ def _work(execution: Execution, steps: list[Step], lease: uuid.UUID) -> Work:
         n for n, step in enumerate(agent.steps, start=1) if step.get("on_error") == "continue"
     }
     steps_to_do, known = sealing.opened(agent.steps, sealed=agent.sealed)
+    tools, _ = sealing.opened(agent.tools, sealed=agent.sealed)
     plan = Plan(
         execution_id=execution.pk,
         workspace_id=execution.workspace_id,
@@ -135,8 +140,20 @@ def _work(execution: Execution, steps: list[Step], lease: uuid.UUID) -> Work:
         variables=_variables(execution),
         is_test=execution.is_test,
         deadline_at=execution.deadline_at,
+        model=agent.model,
+        instructions=agent.instructions,
+        tools=tools,
+        output_schema=agent.output_schema,
+        max_turns=agent.max_turns,
     )
-    journal = RunJournal(execution, lease=lease, steps=steps, continues=continues, known=known)
+    journal = RunJournal(
+        execution,
+        lease=lease,
+        steps=steps,
+        continues=continues,
+        known=known,
+        is_talk=agent.is_talk,
+    )
     return Work(
         execution,
         plan,

@@ -54,6 +54,7 @@ async def perform(
     if outcome is not None:
         _keep_secrets(outcome, work.journal.known)
         outcome.steps = work.journal.unsaved
+        outcome.usage = work.journal.usage()
     return outcome
 
 

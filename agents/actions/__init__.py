@@ -5,7 +5,8 @@ in executions register themselves here too.
 
 Schemas are flat, in the order of the form, and say what an editor needs: `title`, `description`, `enum`,
 `format` (uuid, uri, date, date-time), `default`, and `x-widget` where the type alone does not tell: `textarea`,
-`json` (any value), `pairs` (names and values), `stage`, `agent`, `member` (of the workspace).
+`json` (any value), `pairs` (names and values), `stage`, `agent`, `member` (of the workspace). `x-guarded` marks what
+decides whom an action reaches: a language model may fill it only where its agent says so (`agents.tools`).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from config.lib.registry import DuplicateName, Registry
 
 if TYPE_CHECKING:
+    from agents.llm import Meter
     from crm.models import Workspace
 
 
@@ -93,6 +95,12 @@ class Scene:
     started_at: dt.datetime | None = (
         None  # when this step was first begun, on an earlier pass of the run
     )
+    model: str = ""  # of the agent, as its instructions
+    instructions: str = ""
+    meter: Meter | None = None  # guards the budgets that a call of a model counts toward
+    tell: Callable[[str], None] | None = None  # hears a text while it is written
+    # What the step took, filled in by an action that asks a model: {"model", "input_tokens", "output_tokens"}.
+    usage: dict[str, Any] = field(default_factory=dict)
 
 
 Perform = Callable[[Scene, dict[str, Any]], Any] | Callable[[Scene, dict[str, Any]], Awaitable[Any]]
@@ -104,6 +112,7 @@ class Action:
     `perform(scene, params)` gets them rendered and answers a JSON-shaped output. It is a plain function where the
     effect is DATABASE, and runs inside the step's transaction; else it is `async`.
 
+    `raw`: params that the action gets with their variables unfilled, because it tells data apart from text.
     `effect_of(params)` refines the effect for some params (a GET is repeatable). `check(params, workspace)` -> problems
     as texts by param, beyond the schema, on save; params with variables may still hold any text.
     """
@@ -115,6 +124,7 @@ class Action:
     effect: Effect
     perform: Perform
     effect_of: Callable[[dict[str, Any]], Effect] | None = None
+    raw: tuple[str, ...] = ()
     check: Callable[[dict[str, Any], Workspace], dict[str, str]] | None = None
     icon: str = "bolt"
     output_sample: dict[str, Any] = field(default_factory=dict)

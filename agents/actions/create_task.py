@@ -36,6 +36,7 @@ SCHEMA: dict[str, Any] = {
             "format": "date-time",
         },
         "owner": {
+            "x-guarded": True,
             "type": "string",
             "title": "For whom",
             "description": "E-mail address, user name or id of a member; empty for the owner of the deal or contact.",

@@ -19,8 +19,15 @@ _USER_INFO = re.compile(r"[a-z]+://[^/?#@]*:[^/?#@]+@", re.IGNORECASE)
 SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {
-        "method": {"type": "string", "title": "Method", "enum": list(METHODS), "default": "GET"},
+        "method": {
+            "x-guarded": True,
+            "type": "string",
+            "title": "Method",
+            "enum": list(METHODS),
+            "default": "GET",
+        },
         "url": {
+            "x-guarded": True,
             "type": "string",
             "title": "URL",
             "description": "A public http:// or https:// address.",
@@ -29,6 +36,7 @@ SCHEMA: dict[str, Any] = {
             "maxLength": http.MAX_URL,
         },
         "headers": {
+            "x-guarded": True,
             "type": "object",
             "title": "Headers",
             "description": "For example Authorization. What looks like a secret is not shown in the history.",
@@ -49,6 +57,7 @@ SCHEMA: dict[str, Any] = {
             "x-widget": "textarea",
         },
         "expect_status": {
+            "x-guarded": True,
             "type": "integer",
             "title": "Expected status",
             "description": "Any other fails the step; empty for every 2xx.",
@@ -56,14 +65,21 @@ SCHEMA: dict[str, Any] = {
             "maximum": 599,
         },
         "idempotent": {
+            "x-guarded": True,
             "type": "boolean",
             "title": "May be sent twice",
             "description": "The other side honours an Idempotency-Key: after a crash the request is sent again with "
             "the same key. Otherwise a person is asked whether it arrived.",
             "default": False,
         },
-        "follow_redirects": {"type": "boolean", "title": "Follow redirects", "default": False},
+        "follow_redirects": {
+            "x-guarded": True,
+            "type": "boolean",
+            "title": "Follow redirects",
+            "default": False,
+        },
         "timeout_seconds": {
+            "x-guarded": True,
             "type": "number",
             "title": "Timeout in seconds",
             "minimum": 1,

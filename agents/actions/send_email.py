@@ -29,6 +29,7 @@ SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {
         "to": {
+            "x-guarded": True,
             "type": "string",
             "title": "To",
             "description": f"An address, or up to {MAX_RECIPIENTS} with commas between. For example: @contact.email",
@@ -50,6 +51,7 @@ SCHEMA: dict[str, Any] = {
             "x-widget": "textarea",
         },
         "reply_to": {
+            "x-guarded": True,
             "type": "string",
             "title": "Reply to",
             "description": "One address; empty for the sender.",

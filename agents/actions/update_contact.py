@@ -16,6 +16,8 @@ def _text(title: str, **more: Any) -> dict[str, Any]:
     return {"type": "string", "title": title, "maxLength": 2000, **more}
 
 
+_GUARDED = {"x-guarded": True}  # whose record it is, and where mail to it goes
+
 SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {
@@ -23,10 +25,13 @@ SCHEMA: dict[str, Any] = {
             "Contact",
             description="The id of a contact; empty for the contact of the event.",
             format="uuid",
+            **_GUARDED,
         ),
         "first_name": _text("First name"),
         "last_name": _text("Last name"),
-        "email": _text("E-mail", description="One address; a contact of its own has it."),
+        "email": _text(
+            "E-mail", description="One address; a contact of its own has it.", **_GUARDED
+        ),
         "phone": _text("Phone"),
         "title": _text("Title", description="For example: @contact.title (VIP)"),
         "company": _text("Company"),
@@ -34,7 +39,7 @@ SCHEMA: dict[str, Any] = {
         "owner": _text(
             "Owner",
             description="E-mail address, user name or id of a member; empty for nobody.",
-            **{"x-widget": "member"},
+            **{"x-widget": "member", "x-guarded": True},
         ),
         "custom": {
             "type": "object",

@@ -15,11 +15,16 @@ def _text(title: str, **more: Any) -> dict[str, Any]:
     return {"type": "string", "title": title, "maxLength": 2000, **more}
 
 
+_GUARDED = {"x-guarded": True}  # whose record it is, and where mail to it goes
+
 SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {
         "deal_id": _text(
-            "Deal", description="The id of a deal; empty for the deal of the event.", format="uuid"
+            "Deal",
+            description="The id of a deal; empty for the deal of the event.",
+            format="uuid",
+            **_GUARDED,
         ),
         "name": _text("Name"),
         "stage": _text(
@@ -33,7 +38,7 @@ SCHEMA: dict[str, Any] = {
         "owner": _text(
             "Owner",
             description="E-mail address, user name or id of a member; empty for nobody.",
-            **{"x-widget": "member"},
+            **{"x-widget": "member", "x-guarded": True},
         ),
         "custom": {
             "type": "object",

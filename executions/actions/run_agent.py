@@ -14,6 +14,7 @@ SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {
         "agent": {
+            "x-guarded": True,
             "type": "string",
             "title": "Agent",
             "description": "Its name or id.",

@@ -272,6 +272,8 @@ class Step(models.Model):
         blank=True, default="", db_default=""
     )  # encrypted: the whole response, while the run may go on and the response is not all of it
     error_message = models.TextField(blank=True, default="")
+    # Of a step that asked a model: {"model", "input_tokens", "output_tokens"}.
+    usage = models.JSONField(default=dict, blank=True, db_default={})
     attempt = models.PositiveSmallIntegerField(default=1)
     started_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True, blank=True)

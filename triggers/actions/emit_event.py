@@ -15,6 +15,7 @@ SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {
         "name": {
+            "x-guarded": True,
             "type": "string",
             "title": "Event",
             "description": "The endpoint that custom and event triggers listen to, such as lead_qualified.",

@@ -64,7 +64,9 @@ def _admin() -> User:
 def _agent(workspace: Workspace, user: User, plan: dict[str, Any]) -> None:
     """Live from the start, with a trigger of the same name."""
     agent = Agent(workspace=workspace, created_by=user, status=AgentStatus.LIVE)
-    agent_blueprint.store(agent, {name: plan[name] for name in ("name", "description", "steps")})
+    agent_blueprint.store(
+        agent, {name: plan[name] for name in agent_blueprint.FIELDS if name in plan}
+    )
     trigger = Trigger(workspace=workspace, created_by=user)
     trigger_blueprint.store(
         trigger, {"name": plan["name"], "agent_id": str(agent.pk), **plan["trigger"]}

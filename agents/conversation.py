@@ -1,0 +1,181 @@
+"""An agent that a language model drives: turn by turn, the model answers or asks for tools, until it has an answer.
+
+Every turn and every use of a tool is a step of the journal, numbered in the order in which they come. A pass that goes
+on after a crash, a wait or a retry reads what was said from the journal and so comes to the same place by the same
+path; what a finished tool has done is not done again.
+
+The event's data is told as data, apart from the instructions, in which «contact.email» stands where a variable stood.
+What a tool's action needs to reach somebody comes from the agent's configuration or from the event's own records, see
+`agents.tools`. A tool that fails tells the model so; what is worth another try is left to the run's next attempt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+from agents import llm, templating, tools
+from agents.actions import Action, ActionFailed, Effect, InDoubt, Scene
+from agents.llm import Message, Question
+from agents.plans import Journal, Plan, Recorded, scene
+from agents.tools import Allowed
+from config.lib import json
+
+TURN = "model"  # the kind of a step in which the model speaks
+MAX_RESULT = 20_000  # bytes of a tool's result that the model reads
+MAX_CALLS = 20  # in one turn
+TOLD = ("contact", "deal", "form", "event", "inputs")  # roots of variables that the model reads
+
+
+@dataclass(slots=True)
+class _Talk:
+    plan: Plan
+    journal: Journal
+    allowed: dict[str, Allowed]
+    instructions: str
+    messages: list[Message]
+    numbers: Iterator[int]
+
+
+async def converse(plan: Plan, *, journal: Journal) -> dict[str, Any]:
+    """Answers `{"answer": text or object, "turns": n}`. Raises as `runner.run`."""
+    talk = _begin(plan, journal)
+    for turn in range(1, plan.max_turns + 1):
+        said = await _turn(talk, turn)
+        calls = said.get("calls") or []
+        if not calls:
+            return {"answer": said["value"] if plan.output_schema else said["text"], "turns": turn}
+        talk.messages.append({"role": "assistant", **_in_order(said)})
+        for index, call in enumerate(calls):
+            talk.messages.append(await _use(talk, call) if index < MAX_CALLS else _too_many(call))
+    raise ActionFailed(f"The model came to no answer within {plan.max_turns} turns.")
+
+
+def _begin(plan: Plan, journal: Journal) -> _Talk:
+    try:
+        instructions, _named = templating.apart(plan.instructions, plan.variables)
+    except templating.UnknownVariable as error:
+        journal.refuse(1, TURN, str(error))
+        raise ActionFailed(str(error)) from error
+    told = {root: plan.variables[root] for root in TOLD if plan.variables.get(root) is not None}
+    first = llm.data(told, secrets=plan.secrets)
+    return _Talk(plan, journal, tools.read(plan.tools), instructions, [first], count(1))
+
+
+# --- the model speaks -----------------------------------------------------------------------------
+
+
+async def _turn(talk: _Talk, turn: int) -> dict[str, Any]:
+    """What the model says: `{"text", "value", "calls", "carry"?}`."""
+    number = next(talk.numbers)
+    recorded = talk.journal.recorded(number)
+    if recorded is not None:
+        return dict(recorded.output)
+
+    async def perform(scene: Scene, _values: dict[str, Any]) -> dict[str, Any]:
+        answer = await llm.ask(_question(talk, scene), tell=scene.tell)
+        scene.usage.update(llm.told(answer))
+        return _said(answer)
+
+    speak = Action(TURN, "Model", "", {}, Effect.REPEATABLE, perform)
+    here = scene(talk.plan, number, talk.plan.variables, journal=talk.journal)
+    return dict(await talk.journal.perform(speak, here, _asked(talk, turn)))
+
+
+def _question(talk: _Talk, scene: Scene) -> Question:
+    return Question(
+        workspace_id=scene.workspace_id,
+        model=scene.model,
+        instructions=talk.instructions,
+        messages=talk.messages,
+        tools=[one.offered() for one in talk.allowed.values()],
+        schema=talk.plan.output_schema,
+        secrets=scene.secrets,
+        meter=scene.meter,
+    )
+
+
+def _asked(talk: _Talk, turn: int) -> dict[str, Any]:
+    """The prompt as the journal keeps it; what was said before stands in the steps before."""
+    asked: dict[str, Any] = {"model": talk.plan.model, "turn": turn}
+    if turn == 1:
+        asked |= {
+            "instructions": talk.instructions,
+            "data": talk.messages[0]["data"],
+            "tools": list(talk.allowed),
+        }
+    return asked
+
+
+def _said(answer: llm.Answer) -> dict[str, Any]:
+    calls = [
+        {"id": call.id, "name": call.name, "arguments": call.arguments, "problem": call.problem}
+        for call in answer.calls
+    ]
+    said = {"text": answer.text, "value": answer.value, "calls": calls}
+    return {**said, "carry": answer.carry} if answer.carry else said
+
+
+# --- a tool is used -------------------------------------------------------------------------------
+
+
+async def _use(talk: _Talk, call: dict[str, Any]) -> Message:
+    number = next(talk.numbers)
+    recorded = talk.journal.recorded(number)
+    if recorded is None:
+        recorded = await _perform(talk, number, call)
+    content: dict[str, Any] = (
+        {"error": recorded.error} if recorded.error else {"result": recorded.output}
+    )
+    told = _in_order(json.sanitise(content, max_bytes=MAX_RESULT))
+    return {"role": "tool", "id": call["id"], "name": call["name"], "content": told}
+
+
+def _in_order(value: Any) -> Any:
+    """The same on every pass: the journal does not keep the order of names."""
+    if isinstance(value, dict):
+        return {name: _in_order(value[name]) for name in sorted(value)}
+    return [_in_order(item) for item in value] if isinstance(value, list) else value
+
+
+def _too_many(call: dict[str, Any]) -> Message:
+    told = {"error": f"At most {MAX_CALLS} tools are used in one turn."}
+    return {"role": "tool", "id": call["id"], "name": call["name"], "content": told}
+
+
+async def _perform(talk: _Talk, number: int, call: dict[str, Any]) -> Recorded:
+    allowed = talk.allowed.get(call["name"])
+    problem = _problem(talk, allowed, call)
+    if allowed is None or problem:
+        talk.journal.refuse(number, call["name"], problem)
+        return Recorded(None, error=problem)
+    try:
+        values = _filled(talk, allowed, call)
+        here = scene(talk.plan, number, talk.plan.variables, journal=talk.journal)
+        return Recorded(await talk.journal.perform(allowed.action, here, values))
+    except templating.UnknownVariable as error:
+        talk.journal.refuse(number, call["name"], str(error))
+        return Recorded(None, error=str(error))
+    except ActionFailed as error:
+        if error.retryable or isinstance(error, InDoubt):
+            raise
+        return Recorded(None, error=str(error))
+
+
+def _problem(talk: _Talk, allowed: Allowed | None, call: dict[str, Any]) -> str:
+    """Why the call is not made; the model reads it and may try again."""
+    if allowed is None:
+        return f"There is no tool {call['name']!r} here; there are: {', '.join(talk.allowed) or 'none'}."
+    if call.get("problem"):
+        return f"The arguments cannot be read: {call['problem']}"
+    if problems := allowed.faults(call["arguments"]):
+        return " ".join(problems)
+    return ""
+
+
+def _filled(talk: _Talk, allowed: Allowed, call: dict[str, Any]) -> dict[str, Any]:
+    """What the agent fixed, its variables filled in, and what the model chose, as it is: its texts are no templates."""
+    fixed = templating.render(dict(allowed.params), talk.plan.variables)
+    return {**call["arguments"], **fixed}
