@@ -59,9 +59,22 @@ def _begin(plan: Plan, journal: Journal) -> _Talk:
     except templating.UnknownVariable as error:
         journal.refuse(1, TURN, str(error))
         raise ActionFailed(str(error)) from error
-    told = {root: plan.variables[root] for root in TOLD if plan.variables.get(root) is not None}
-    first = llm.data(told, secrets=plan.secrets)
+    first = llm.data(_facts(plan), secrets=plan.secrets)
     return _Talk(plan, journal, tools.read(plan.tools), instructions, [first], count(1))
+
+
+def _facts(plan: Plan) -> dict[str, Any]:
+    """What the model reads of the event, each record once."""
+    told = {root: plan.variables[root] for root in TOLD if plan.variables.get(root)}
+    for root in ("event", "inputs"):
+        if isinstance(told.get(root), dict):
+            rest = {
+                name: value
+                for name, value in told[root].items()
+                if name not in TOLD and name != "_trigger_event"
+            }
+            told[root] = rest
+    return {root: value for root, value in told.items() if value}
 
 
 # --- the model speaks -----------------------------------------------------------------------------

@@ -109,7 +109,7 @@ class _Talk(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.server.keys.append(
-            self.headers.get("x-api-key") or self.headers.get("Authorization", "")
+            self.headers.get("x-api-key") or self.headers.get("Authorization") or ""
         )
         with self.server.lock:
             self.server.at_work += 1

@@ -30,8 +30,8 @@ def test_a_new_agent(agent: Agent) -> None:
     [
         ({"name": "Other"}, 2),
         ({"instructions": "x"}, 2),
-        ({"model": "x"}, 2),
-        ({"tools": ["x"]}, 2),
+        ({"model": "openai:x"}, 2),
+        ({"tools": ["create_note"]}, 2),
         ({"steps": []}, 2),
         ({"restrictions": {"max_concurrent": 2}}, 2),
         ({"description": "x"}, 1),

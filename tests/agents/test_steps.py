@@ -52,7 +52,7 @@ BAD: list[tuple[str, Any, str, str]] = [
     ("no object", "notify", "steps[0]", "Give an object"),
     ("no action", {}, "steps[0].action", "Say which"),
     ("misspelt action", step("create_not"), "steps[0].action", "Did you mean 'create_note'"),
-    ("no model yet", step("ask_model", prompt="x"), "steps[0].action", "There is no action 'ask_model'"),
+    ("no model", step("ask_model", prompt="x", model="gpt"), "steps[0].params.model", "provider:model"),
     ("action of another type", {"action": {"a": 1}}, "steps[0].action", "There is no action"),
     ("unknown field", {"action": "wait", "params": {"days": 1}, "parms": {}}, "steps[0].parms", "mean 'params'"),
     ("params no object", {"action": "wait", "params": []}, "steps[0].params", "Give an object"),

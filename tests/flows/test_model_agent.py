@@ -81,7 +81,8 @@ def test_a_conversation_uses_a_tool_and_ends_with_an_answer(
         ("model", "done"),
     ]
     assert steps[0].request["data"]["contact"]["email"] == "ann@example.org"
-    assert steps[0].response["calls"][0]["name"] == "create_note"
+    said: Any = steps[0].response
+    assert said["calls"][0]["name"] == "create_note"
     assert steps[0].usage == {"model": "local:small", "input_tokens": 11, "output_tokens": 7}
 
     system, data = brain.asked[0]["messages"]

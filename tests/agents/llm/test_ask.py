@@ -72,7 +72,7 @@ def test_the_key_goes_along_and_data_stays_apart_from_instructions(
     ask(acme, instructions="Only judge.")
     assert "sk-canary-0123456789" in brain.keys[0]
     body = brain.asked[0]
-    told = body.get("messages") or body.get("input")
+    told: Any = body.get("messages") or body.get("input")
     assert "ann@example.org" in str(told)
     system = body.get("system") or body.get("instructions") or told[0]
     assert "Only judge." in str(system)

@@ -27,7 +27,7 @@ def test_twice_is_once(monkeypatch: pytest.MonkeyPatch) -> None:
     Agent.objects.filter(name="VIP alert").update(description="mine")
     assert seed() == first
     assert first.splitlines()[-1] == f"form: /forms/{Form.objects.get().public_id}/"
-    assert Agent.objects.count() == Trigger.objects.visible().count() == 3
+    assert Agent.objects.count() == Trigger.objects.visible().count() == 4
     assert Agent.objects.get(name="VIP alert").description == "mine"
     assert (Contact.objects.count(), Opportunity.objects.count()) == (4, 4)
     assert Event.objects.count() == 0
@@ -41,4 +41,5 @@ def test_triggers_know_what_they_listen_to() -> None:
         "Welcome a new contact": "contact_created",
         "VIP alert": "deal_stage_updated",
         "Follow up form leads": "form_submitted",
+        "Read form messages (offline rules)": "form_submitted",
     }

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('executions', '0009_index_open_runs'),
+        ('executions', '0010_share_the_day'),
     ]
 
     operations = [
