@@ -134,7 +134,8 @@ CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # for as long as it takes
 CELERY_KEY_PREFIX = env.str("CELERY_KEY_PREFIX", "triggerfish:")
 ON_RABBITMQ = CELERY_BROKER_URL.startswith(("amqp", "pyamqp"))
 CELERY_BROKER_TRANSPORT_OPTIONS = (
-    {}
+    # Else a worker that has just connected waits for ever for an answer that does not come.
+    {"read_timeout": 10, "write_timeout": 10}
     if ON_RABBITMQ
     else {
         "global_keyprefix": CELERY_KEY_PREFIX,
@@ -151,6 +152,10 @@ CELERY_TASK_QUEUES = [
 ]
 CELERY_TASK_DEFAULT_EXCHANGE = CELERY_TASK_DEFAULT_ROUTING_KEY = f"{_QUEUE_PREFIX}dispatch"
 CELERY_CONTROL_EXCHANGE = f"{_QUEUE_PREFIX}celery"
+# RabbitMQ: a worker notices after twice as many seconds that nobody is there any more.
+CELERY_BROKER_HEARTBEAT = 8
+# A wake-up is not worth a write to the broker's disk.
+CELERY_TASK_DEFAULT_DELIVERY_MODE = "transient"
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_DEFAULT_QUEUE = "dispatch"
 CELERY_TASK_CREATE_MISSING_QUEUES = False

@@ -1,17 +1,19 @@
 """All that we know of django-celery-beat: the entries that must exist, written after each migrate, and a scheduler that
-goes on when the machine's clock jumps.
+goes on when the machine's clock jumps or the broker hangs.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+from functools import cached_property
 from typing import Any
 
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 from django_celery_beat.schedulers import DatabaseScheduler, ModelEntry
 
-from config.lib import wake
+from config.lib import broker, wake
 
+PATIENCE_SECONDS = 4.0  # with a broker that does not answer
 STRANGE_SECONDS = 10.0  # `tick` is due each second: a first run that is further away than this means a clock set back
 
 
@@ -32,6 +34,11 @@ class SteadyScheduler(DatabaseScheduler):  # type: ignore[misc]
 
     Entry = SteadyEntry
     _heap: list[Any] | None
+
+    @cached_property
+    def connection(self) -> Any:
+        """A tick that the broker does not confirm is sent again on a new connection."""
+        return broker.connection(seconds=PATIENCE_SECONDS)
 
     def tick(self, *args: Any, **kwargs: Any) -> float:
         first = self._heap[0] if self._heap else None

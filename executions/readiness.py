@@ -9,9 +9,10 @@ import logging
 from functools import lru_cache
 
 import redis
-from celery import current_app
 from django.conf import settings
 from django.db import DatabaseError, connection
+
+from config.lib import broker
 
 log = logging.getLogger(__name__)
 ALIVE_SECONDS = 30
@@ -47,14 +48,8 @@ def database_answers() -> bool:
 
 def broker_answers() -> bool:
     try:
-        with current_app.connection_for_write(connect_timeout=_TIMEOUT_SECONDS) as broker:
-            if broker.transport.driver_type == "redis":
-                broker.transport_options = {
-                    **(broker.transport_options or {}),
-                    "socket_timeout": _TIMEOUT_SECONDS,
-                    "socket_connect_timeout": _TIMEOUT_SECONDS,
-                }
-            broker.ensure_connection(max_retries=1, interval_start=0, interval_step=0)
+        with broker.connection(seconds=_TIMEOUT_SECONDS) as asked:
+            asked.ensure_connection(max_retries=1, interval_start=0, interval_step=0)
     except Exception:  # noqa: BLE001 - each broker's client has errors of its own; all mean no
         return False
     return True

@@ -15,7 +15,7 @@ import os
 import threading
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -23,6 +23,8 @@ import redis
 from celery import current_app
 from django.conf import settings
 from django.db import transaction
+
+from config.lib import broker
 
 log = logging.getLogger(__name__)
 
@@ -161,6 +163,7 @@ def _after_commit(send: Callable[[], None]) -> None:
 def _send(task: str) -> None:
     if time.monotonic() < _broken_until:
         return
+    producer = None
     try:
         if _redis().set(f"wake:{task}", 1, nx=True, px=1000):
             producer = _take_producer()
@@ -169,11 +172,13 @@ def _send(task: str) -> None:
                 queue=QUEUES[task],
                 producer=producer,
                 retry=False,
+                confirm_timeout=_HANDSHAKE_SECONDS,
                 expires=EXPIRES_SECONDS,
             )
             _idle[os.getpid()].append(producer)
     except Exception:  # noqa: BLE001 - whatever the broker's client raises, the row is stored and tick finds it
-        _idle[os.getpid()].clear()
+        idle = _idle.pop(os.getpid(), ())
+        _drop([*idle, *([producer] if producer else [])])
         _count_failure(task)
 
 
@@ -206,27 +211,12 @@ def _take_producer() -> Any:
     """
     with suppress(IndexError):
         return _idle[os.getpid()].pop()
-    return current_app.amqp.Producer(_connection())
+    patience = _HANDSHAKE_SECONDS if settings.ON_RABBITMQ else _TIMEOUT_SECONDS
+    return current_app.amqp.Producer(broker.connection(seconds=patience))
 
 
-def _connection() -> Any:
-    """To the broker, whichever it is, with our own patience instead of its client's."""
-    if settings.ON_RABBITMQ:
-        # No heartbeat: a held producer sends none, and RabbitMQ would hang up on it without our noticing.
-        connection = current_app.connection_for_write(
-            connect_timeout=_HANDSHAKE_SECONDS, heartbeat=0
-        )
-        connection.transport_options = {
-            **(connection.transport_options or {}),
-            "max_retries": 0,
-            "write_timeout": _HANDSHAKE_SECONDS,
-        }
-        return connection
-    connection = current_app.connection_for_write(connect_timeout=_TIMEOUT_SECONDS)
-    connection.transport_options = {
-        **(connection.transport_options or {}),
-        "socket_timeout": _TIMEOUT_SECONDS,
-        "socket_connect_timeout": _TIMEOUT_SECONDS,
-        "retry_on_timeout": False,
-    }
-    return connection
+def _drop(producers: Iterable[Any]) -> None:
+    """Their connections are broken: closed without another word to the broker."""
+    for producer in producers:
+        with suppress(Exception):
+            producer.connection.collect()

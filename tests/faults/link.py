@@ -21,6 +21,7 @@ class Link:
         self._is_cut = False
         self._flows = threading.Event()
         self._flows.set()
+        self._forgotten: set[socket.socket] = set()
         threading.Thread(target=self._accept, name="link", daemon=True).start()
 
     def cut(self) -> None:
@@ -33,6 +34,10 @@ class Link:
     def hold(self) -> None:
         """Connections stay, and new ones are taken, but no byte passes: a peer that hangs."""
         self._flows.clear()
+
+    def forget(self) -> None:
+        """What is open now stays open and carries nothing any more; new connections do: a proxy that lost its table."""
+        self._forgotten |= self._open
 
     def join(self) -> None:
         self._is_cut = False
@@ -60,6 +65,7 @@ class Link:
                 with contextlib.suppress(OSError):
                     self._pass_on(near, far)
                 self._open -= {near, far}
+                self._forgotten -= {near, far}
 
     def _pass_on(self, near: socket.socket, far: socket.socket) -> None:
         other = {near: far, far: near}
@@ -69,7 +75,8 @@ class Link:
                 self._flows.wait()
                 if not chunk:
                     return
-                other[end].sendall(chunk)
+                if end not in self._forgotten:
+                    other[end].sendall(chunk)
 
 
 @contextlib.contextmanager

@@ -31,6 +31,7 @@ from tests.faults.link import Link
 
 pytestmark = [pytest.mark.rabbitmq, pytest.mark.timeout(300)]
 QUEUES = ("dispatch", "execute", "alone")
+NO_LIMITS = {"max_executions_per_minute": None, "max_executions_per_day": None}
 SAVED_SECONDS = 1.0  # with HTTP and a machine that others use too; a save that waits takes several
 
 
@@ -64,8 +65,11 @@ class Installation:
         return time.monotonic() - began
 
     def wait_for_run(self, name: str, *, seconds: float = 30) -> None:
-        """Until an agent has greeted the contact."""
-        wait_until(lambda: name in self._greeted(), seconds=seconds)
+        """Until an agent has greeted the contact; where it has not, says what became of the runs."""
+        try:
+            wait_until(lambda: name in self._greeted(), seconds=seconds)
+        except AssertionError:
+            raise AssertionError(f"{name} was not greeted: {self._runs()}") from None
 
     def waiting(self, queue: str) -> int:
         """Messages that RabbitMQ holds in this queue."""
@@ -93,6 +97,17 @@ class Installation:
         with contextlib.suppress(OSError):  # HTTPError is one
             return bool(urllib.request.urlopen(f"{self.trial.url}/readyz", timeout=10))
         return False
+
+    def lift_limits(self) -> None:
+        """So that no run waits for its agent's window or its trigger's hour."""
+        for agent in self.ask("GET", "/agents")["results"]:
+            self.ask("PATCH", f"/agents/{agent['id']}", {"restrictions": NO_LIMITS})
+        for trigger in self.ask("GET", "/triggers")["results"]:
+            self.ask("PATCH", f"/triggers/{trigger['id']}", {"max_executions_per_hour": None})
+
+    def _runs(self) -> list[str]:
+        rows = self.ask("GET", "/executions?page_size=100")["results"]
+        return [f"{row['status']} {row['reason']} {row['error_message']}" for row in rows]
 
     def _greeted(self) -> set[str]:
         rows = self.ask("GET", "/notes?page_size=100")["results"]
@@ -127,7 +142,9 @@ def system() -> Iterator[Installation]:
     with link.to(url) as (wire, through), connected(url) as broker:
         try:
             with trial.running(CELERY_BROKER_URL=through, CELERY_KEY_PREFIX=prefix) as running:
-                yield Installation(running, wire, prefix, broker, make_token(running))
+                installation = Installation(running, wire, prefix, broker, make_token(running))
+                installation.lift_limits()
+                yield installation
                 wire.join()
         finally:
             tidy_up(broker, prefix)
@@ -186,3 +203,12 @@ def test_a_broker_that_hangs_holds_up_no_save(system: Installation) -> None:
     system.wire.join()
     assert max(seconds) < SAVED_SECONDS
     system.wait_for_run("Held2", seconds=90)
+
+
+def test_connections_that_died_without_a_word_are_made_anew(system: Installation) -> None:
+    """Nothing tells their two ends: heartbeats and confirmations that do not come do."""
+    system.wire.forget()
+    assert system.save("Lost") < SAVED_SECONDS
+    system.wait_for_run("Lost", seconds=90)
+    system.save("Found")
+    system.wait_for_run("Found", seconds=30)
