@@ -1,4 +1,4 @@
-"""What the web server runs: Django for HTTP, Channels for the websocket."""
+"""What the web server runs: the bare route of webhooks, Django for all other HTTP, Channels for the websocket."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E40
 
 from config.lib.web_threads import BoundedASGIHandler  # noqa: E402
 from executions.urls import websocket_urlpatterns  # noqa: E402
+from triggers.webhook_route import WebhookRoute  # noqa: E402
 
 application = ProtocolTypeRouter(
     {
-        "http": BoundedASGIHandler(),
+        "http": WebhookRoute(otherwise=BoundedASGIHandler()),
         "websocket": AllowedHostsOriginValidator(
             AuthMiddlewareStack(URLRouter(websocket_urlpatterns))
         ),

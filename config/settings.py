@@ -247,6 +247,11 @@ WEBHOOK_TOTAL_PER_MINUTE = env.int("WEBHOOK_TOTAL_PER_MINUTE", 120_000)  # all t
 WEBHOOK_REJECTIONS_PER_MINUTE = env.int(
     "WEBHOOK_REJECTIONS_PER_MINUTE", 30
 )  # written down, per address
+WEBHOOK_BODY_SECONDS = env.float("WEBHOOK_BODY_SECONDS", 10.0)  # for a request's body to arrive
+WEBHOOK_WAITING = env.int("WEBHOOK_WAITING", 1000)  # requests read and not answered, per process
+WEBHOOK_WAITING_BYTES = env.int(
+    "WEBHOOK_WAITING_BYTES", 64 * 1024 * 1024
+)  # of their bodies; as much again may be on its way
 RETENTION_DAYS = env.int("RETENTION_DAYS", 30)  # events and what came of them
 PAYLOAD_DAYS = env.int("PAYLOAD_DAYS", 7)  # what they said, and what runs were given and answered
 PRUNE_SECONDS = env.int(

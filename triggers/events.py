@@ -56,6 +56,7 @@ class Draft:
     max_bytes: int = json.MAX_STORED_BYTES  # of the payload; what is beyond is cut off
     repeat_of: uuid.UUID | None = None
     cause: Cause | None = None  # of which run, where it is not the one that is ambient
+    correlation_id: str = ""  # of which request, where it is not the one that is ambient
     heard: bool = False  # the caller dispatches it itself, to one trigger; nobody else will hear it
     id: uuid.UUID = field(default_factory=uuid7)
 
@@ -107,11 +108,13 @@ def emit_many(drafts: Sequence[Draft]) -> list[Event]:
     events = [_build(draft) for draft in drafts]
     if not events:
         return []
+    stored: set[uuid.UUID] = set()
     for start in range(0, len(events), BATCH):
         rows = [_as_row(event) for event in events[start : start + BATCH]]
-        statements.run("insert_events", {"events": json.dumps(rows).decode()})
-    if any(event.dedupe_key for event in events):
-        events = _first_ones(events)
+        told = statements.run("insert_events", {"events": json.dumps(rows).decode()})
+        stored.update(pk for (pk,) in told)
+    if len(stored) < len(events):
+        events = _first_ones(events, stored)
     new = [event for event, draft in zip(events, drafts, strict=True) if event.pk == draft.id]
     logs.tell("triggers.events", [_line(event) for event in new])
     if not all(draft.heard for draft in drafts):
@@ -150,7 +153,7 @@ def _build(draft: Draft) -> Event:
         ),
         correlation_id=cause.correlation_id
         if cause
-        else logs.correlation_id.get() or str(draft.id),
+        else draft.correlation_id or logs.correlation_id.get() or str(draft.id),
     )
 
 
@@ -182,19 +185,20 @@ def _line(event: Event) -> logs.Line:
     return logging.INFO, "event recorded", fields
 
 
-def _first_ones(events: list[Event]) -> list[Event]:
-    """What is stored under each dedupe key: our own row, or the one that was there before."""
-    keys = {
-        (event.workspace_id, event.source, event.dedupe_key) for event in events if event.dedupe_key
-    }
-    stored = {
+def _first_ones(events: list[Event], stored: set[uuid.UUID]) -> list[Event]:
+    """What is known under each dedupe key: our own row, or the one that was there before."""
+    doubles = [event for event in events if event.pk not in stored]
+    first = {
         (event.workspace_id, event.source, event.dedupe_key): event
         for event in Event.objects.filter(
-            workspace_id__in={key[0] for key in keys},
-            source__in={key[1] for key in keys},
-            dedupe_key__in={key[2] for key in keys},
+            workspace_id__in={event.workspace_id for event in doubles},
+            source__in={event.source for event in doubles},
+            dedupe_key__in={event.dedupe_key for event in doubles},
         )
     }
     return [
-        stored.get((event.workspace_id, event.source, event.dedupe_key), event) for event in events
+        event
+        if event.pk in stored
+        else first.get((event.workspace_id, event.source, event.dedupe_key), event)
+        for event in events
     ]

@@ -230,6 +230,14 @@ def _accept(
     )
 
 
+def runs_code(config: Mapping[str, Any]) -> bool:
+    """Whether judging such a request may take its thread for seconds."""
+    try:
+        return webhook_types.find(str(config.get("webhook_type", ""))).runs_code
+    except UnknownName:
+        return False
+
+
 def claimed_delivery(request: Incoming, config: Mapping[str, Any]) -> str:
     """What the headers of a refused request name it; nothing of its body is read."""
     try:

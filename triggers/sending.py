@@ -6,11 +6,11 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from config.lib import clock, json
+from config.lib import clock, json, logs
 from config.lib.registry import UnknownName
 from triggers import events, intake, receiving, webhook_secrets, webhook_types
-from triggers.intake import Refused
 from triggers.models import Event, Trigger
+from triggers.receiving import Answer, Arrival
 from triggers.sources import webhook
 from triggers.sources.email import BOUNCED
 from triggers.webhook_types import Incoming, Unverified, WebhookType
@@ -60,14 +60,16 @@ def send_test(trigger: Trigger, body: dict[str, Any], *, peer: str) -> Sent:
     lower = {name.lower(): value for name, value in headers.items()}
     request = Incoming(method, lower, raw, peer=peer)
     seen = intake.seen_headers(request)
-    try:
-        answer = receiving.receive(token, request, network=peer or "unknown")
-    except Refused as refused:
-        said = {"error_code": refused.code, "error_message": refused.message}
-        if refused.fields:
-            said["details"] = refused.fields  # type: ignore[assignment]
-        return Sent(method, seen, refused.status, said)
-    return Sent(method, seen, answer.status, answer.body)
+    arrival = Arrival(
+        token, request, peer or "unknown", logs.correlation_id.get(), size=len(request.body)
+    )
+    answer = receiving.receive_alone(arrival)
+    if isinstance(answer, Answer):
+        return Sent(method, seen, answer.status, answer.body)
+    said: dict[str, Any] = {"error_code": answer.code, "error_message": answer.message}
+    if answer.fields:
+        said["details"] = answer.fields
+    return Sent(method, seen, answer.status, said)
 
 
 def _address(trigger: Trigger) -> tuple[str, dict[str, Any]]:

@@ -1,15 +1,17 @@
-"""Addresses of this app. Fixed paths: the triggers themselves are at `api/v1/triggers/<id>` in `executions.urls`."""
+"""Addresses of this app. Fixed paths: the triggers themselves are at `api/v1/triggers/<id>` in `executions.urls`.
+
+`/webhooks/<token>` does not come this far: `triggers.webhook_route`.
+"""
 
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver, path, re_path
+from django.urls import URLPattern, URLResolver, path
 
-from triggers import views, webhook_views
+from triggers import views
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/triggers/emit", views.Emit.as_view()),
     path("api/v1/triggers/validate", views.Validate.as_view()),
     path("api/v1/triggers/validate-conditions", views.ValidateConditions.as_view()),
     path("api/v1/triggers/validate-cron", views.ValidateCron.as_view()),
-    re_path(r"^webhooks/(?P<webhook_id>[^/]{1,100})/?\Z", webhook_views.receive, name="webhook"),
 ]

@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 
-_STRICT = (
+STRICT = (
     "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; "
     "frame-ancestors 'none'; base-uri 'self'; form-action 'self'; object-src 'none'"
 )
 # The admin's skin runs Alpine expressions and the API page of drf-spectacular starts itself from an inline script.
-_ADMIN = _STRICT + "; script-src 'self' 'unsafe-eval' 'unsafe-inline'"
+_ADMIN = STRICT + "; script-src 'self' 'unsafe-eval' 'unsafe-inline'"
 
 
 class SecurityHeadersMiddleware:
@@ -23,5 +23,5 @@ class SecurityHeadersMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
         relaxed = request.path.startswith(("/admin/", "/api/docs/"))
-        response.setdefault("Content-Security-Policy", _ADMIN if relaxed else _STRICT)
+        response.setdefault("Content-Security-Policy", _ADMIN if relaxed else STRICT)
         return response

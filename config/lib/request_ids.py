@@ -15,6 +15,11 @@ from config.lib.ids import uuid7
 _WELL_FORMED = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
 
 
+def of(given: str) -> str:
+    """The id of a request that says this of itself."""
+    return given if _WELL_FORMED.match(given) else str(uuid7())
+
+
 class RequestIdMiddleware:
     """Sets `request.request_id`, the correlation id of all that this request causes."""
 
@@ -22,8 +27,7 @@ class RequestIdMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        given = request.headers.get("X-Request-ID", "")
-        request_id = given if _WELL_FORMED.match(given) else str(uuid7())
+        request_id = of(request.headers.get("X-Request-ID", ""))
         request.request_id = request_id  # type: ignore[attr-defined]  # ours, read by the error answers and the audit
         token = logs.correlation_id.set(request_id)
         try:

@@ -47,7 +47,13 @@ def encrypt(text: str) -> str:
 
 def decrypt(text: str) -> str:
     """The clear text; raises `cryptography.fernet.InvalidToken` where no known key fits."""
-    return _fernet(tuple(settings.FIELD_KEYS), settings.SECRET_KEY).decrypt(text.encode()).decode()
+    return _decrypted(text, tuple(settings.FIELD_KEYS), settings.SECRET_KEY)
+
+
+@lru_cache(maxsize=2_000)
+def _decrypted(text: str, keys: tuple[str, ...], secret_key: str) -> str:
+    """The same cipher text always says the same, and a busy webhook's is opened for every request."""
+    return _fernet(keys, secret_key).decrypt(text.encode()).decode()
 
 
 class EncryptedTextField(models.TextField[str, str]):

@@ -10,8 +10,9 @@ import ipaddress
 import logging
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import redis
 from django.conf import settings
@@ -19,7 +20,7 @@ from django.http import HttpRequest, HttpResponse
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
-from config.lib import errors
+from config.lib import errors, json
 
 if TYPE_CHECKING:  # importing views here could be a circle: settings may name what uses this
     from rest_framework.views import APIView
@@ -28,55 +29,105 @@ log = logging.getLogger(__name__)
 _TIMEOUT_SECONDS = 0.1
 _WINDOW_SECONDS = 60
 
-# KEYS: one counter name per caller. ARGV: limit, window in seconds, what this call counts. It answers
-# the milliseconds to wait, 0 = admitted.
+# KEYS: the counters. ARGV: window in seconds; the calls in their order, as JSON, each a list of (number of its counter,
+# limit, what it counts). Answers for each call the milliseconds to wait, 0 = admitted, and which of its limits refuses.
 # The clock is Redis' own, so that all processes share it.
 _ADMIT = """
-local limit, window = tonumber(ARGV[1]), tonumber(ARGV[2])
-local cost = math.min(tonumber(ARGV[3]), limit)
+local window = tonumber(ARGV[1])
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
 local slot = math.floor(now / window)
 local gone = now / window - slot
-local wait = 0
-for _, key in ipairs(KEYS) do
-  local before = tonumber(redis.call('GET', key .. ':' .. (slot - 1)) or '0')
-  local here = tonumber(redis.call('GET', key .. ':' .. slot) or '0')
-  if before * (1 - gone) + here + cost > limit then
-    local until_room = 1 - gone
-    if here + cost <= limit and before > 0 then
-      until_room = 1 - gone - (limit - here - cost) / before
-    end
-    wait = math.max(wait, math.ceil(until_room * window * 1000), 1)
-  end
+local before, here, added, answers = {}, {}, {}, {}
+for i, key in ipairs(KEYS) do
+  before[i] = tonumber(redis.call('GET', key .. ':' .. (slot - 1)) or '0')
+  here[i] = tonumber(redis.call('GET', key .. ':' .. slot) or '0')
+  added[i] = 0
 end
-if wait == 0 then
-  for _, key in ipairs(KEYS) do
-    redis.call('INCRBY', key .. ':' .. slot, cost)
+for _, call in ipairs(cjson.decode(ARGV[2])) do
+  local wait, which = 0, 0
+  for n, one in ipairs(call) do
+    local i, limit, cost = one[1], one[2], math.min(one[3], one[2])
+    if before[i] * (1 - gone) + here[i] + cost > limit then
+      local until_room = 1 - gone
+      if here[i] + cost <= limit and before[i] > 0 then
+        until_room = 1 - gone - (limit - here[i] - cost) / before[i]
+      end
+      local mine = math.max(math.ceil(until_room * window * 1000), 1)
+      if mine > wait then wait, which = mine, n end
+    end
+  end
+  if wait == 0 then
+    for _, one in ipairs(call) do
+      local cost = math.min(one[3], one[2])
+      here[one[1]], added[one[1]] = here[one[1]] + cost, added[one[1]] + cost
+    end
+  end
+  answers[#answers + 1] = wait
+  answers[#answers + 1] = which
+end
+for i, key in ipairs(KEYS) do
+  if added[i] > 0 then
+    redis.call('INCRBY', key .. ':' .. slot, added[i])
     redis.call('EXPIRE', key .. ':' .. slot, window * 2)
   end
 end
-return wait
+return answers
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """`name` is what is limited (`emit`); a limit of 0 refuses nothing. `cost`: what one call counts."""
+
+    name: str
+    caller: str
+    per_minute: int
+    cost: int = 1
+
+    @property
+    def key(self) -> str:
+        return f"throttle:{self.name}:{self.caller}"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """`seconds`: whole ones, for Retry-After. `limit`: the one that asks for the longest wait."""
+
+    seconds: int
+    limit: Limit
 
 
 def seconds_to_wait(name: str, *, callers: Sequence[str], per_minute: int, cost: int = 1) -> int:
     """0 where the call is admitted, and then it has been counted for each caller; else whole seconds, for Retry-After.
 
-    `name` is what is limited (`emit`); a limit of 0 refuses nothing. A call that counts more than the limit is let in
-    when nothing else was.
+    A call that counts more than the limit is let in when nothing else was.
     """
-    if per_minute <= 0 or not callers:
-        return 0
-    keys = [f"throttle:{name}:{caller}" for caller in callers]
+    (refusal,) = admit([[Limit(name, caller, per_minute, cost) for caller in callers]])
+    return refusal.seconds if refusal else 0
+
+
+def admit(calls: Sequence[Sequence[Limit]]) -> list[Refusal | None]:
+    """Many calls in one round trip, in their order: each is counted in all of its limits, or refused and in none."""
+    asked = [[limit for limit in call if limit.per_minute > 0] for call in calls]
+    numbers = {
+        key: n for n, key in enumerate(dict.fromkeys(one.key for call in asked for one in call), 1)
+    }
+    if not numbers:
+        return [None] * len(calls)
+    told = [[(numbers[one.key], one.per_minute, one.cost) for one in call] for call in asked]
     try:
-        wait = _client().eval(
-            _ADMIT, len(keys), *keys, str(per_minute), str(_WINDOW_SECONDS), str(cost)
+        said: Any = _client().eval(
+            _ADMIT, len(numbers), *numbers, str(_WINDOW_SECONDS), json.dumps(told)
         )
     except redis.RedisError:
-        log.warning("limit not checked, Redis is away", extra={"limit": name})
-        return 0
-    return math.ceil(int(wait) / 1000)
+        names = sorted({one.name for call in asked for one in call})
+        log.warning("limit not checked, Redis is away", extra={"limit": ", ".join(names)})
+        return [None] * len(calls)
+    return [
+        Refusal(math.ceil(wait / 1000), call[which - 1]) if wait else None
+        for call, wait, which in zip(asked, said[::2], said[1::2], strict=True)
+    ]
 
 
 @lru_cache(maxsize=1)
@@ -90,28 +141,40 @@ def _client() -> redis.Redis:
 
 
 def address(request: HttpRequest | Request) -> str | None:
-    """Who sent this: the real peer behind our own NUM_PROXIES proxies; None where it has no IP address (a unix socket).
+    """Who sent this: the real peer behind our own NUM_PROXIES proxies; None where it has no IP address."""
+    meta = request.META
+    return real_peer(meta.get("REMOTE_ADDR") or "", meta.get("HTTP_X_FORWARDED_FOR", ""))
+
+
+def real_peer(remote: str, forwarded: str) -> str | None:
+    """`address` of a connection from `remote`, which is no IP address where it is a unix socket.
 
     X-Forwarded-For is believed only as far as our own proxies wrote it.
     """
-    found = request.META.get("REMOTE_ADDR") or ""
-    forwarded = [
-        part.strip()
-        for part in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
-        if part.strip()
-    ]
-    if settings.NUM_PROXIES > 0 and forwarded:
-        found = forwarded[-min(settings.NUM_PROXIES, len(forwarded))]
+    found = remote
+    parts = [part.strip() for part in forwarded.split(",") if part.strip()]
+    if settings.NUM_PROXIES > 0 and parts:
+        found = parts[-min(settings.NUM_PROXIES, len(parts))]
+    return _plain_address(found)
+
+
+@lru_cache(maxsize=10_000)
+def _plain_address(text: str) -> str | None:
     try:
-        ip = ipaddress.ip_address(found.partition("%")[0])  # without an IPv6 zone
+        ip = ipaddress.ip_address(text.partition("%")[0])  # without an IPv6 zone
     except ValueError:
         return None
     return str(getattr(ip, "ipv4_mapped", None) or ip)
 
 
 def peer(request: HttpRequest | Request) -> str:
-    """`address` for counting: an IPv6 network of /64 is one peer."""
-    found = address(request)
+    """`address` for counting."""
+    return network(address(request))
+
+
+@lru_cache(maxsize=10_000)
+def network(found: str | None) -> str:
+    """An address for counting: an IPv6 network of /64 is one peer."""
     if found is None:
         return "unknown"
     if ":" in found:

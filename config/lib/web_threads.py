@@ -20,13 +20,12 @@ from django.db import connections
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
-from config.lib import errors, json
+from config.lib import errors
 
 _Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 _Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 WAIT_SECONDS = 10.0  # for a place; then the answer is 503
 RETRY_AFTER_SECONDS = 5
-CAPPED = "/webhooks/"  # anybody may send there: the rest of what is too long is not even read
 
 
 class BoundedASGIHandler(ASGIHandler):
@@ -39,8 +38,6 @@ class BoundedASGIHandler(ASGIHandler):
     async def __call__(self, scope: dict[str, Any], receive: _Receive, send: _Send) -> None:
         if scope["type"] != "http":
             raise ValueError(f"This answers HTTP, not {scope['type']}.")
-        if scope["path"].startswith(CAPPED):
-            receive = _capped(receive)
         await self.handle(scope, receive, send)
 
     async def run_get_response(self, request: HttpRequest) -> HttpResponseBase:
@@ -78,29 +75,14 @@ class ConnectionMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        _close_old_connections()
+        close_old_connections()
         try:
             return self.get_response(request)
         finally:
-            _close_old_connections()
+            close_old_connections()
 
 
-def _capped(receive: _Receive) -> _Receive:
-    """Ends the body one part after it has grown too long; what the view sees of it is too long still."""
-    size = 0
-
-    async def limited() -> Mapping[str, Any]:
-        nonlocal size
-        message = await receive()
-        if message["type"] != "http.request":
-            return message
-        size += len(message.get("body", b""))
-        return {**message, "more_body": False} if size > json.MAX_BYTES else message
-
-    return limited
-
-
-def _close_old_connections() -> None:
+def close_old_connections() -> None:
     """The broken ones and those older than CONN_MAX_AGE, unless somebody opened a transaction around the request.
 
     As Django's own, without asking a connection that has nothing to say for itself.

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 from django.db import connection
-from django.test import Client
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
@@ -20,6 +19,7 @@ from crm.models import Workspace
 from executions.models import AuditEntry
 from tests.conftest import MakeClient, MakeMember
 from tests.stories import MakeAgent
+from tests.webhooks import Client
 from triggers import blueprint, webhook_types
 from triggers.models import Event, Trigger, WebhookEndpoint, WebhookRejection
 
@@ -65,7 +65,7 @@ def send(trigger: Trigger | str, body: bytes = b'{"a": 1}', **more: Any) -> Any:
     url = trigger if isinstance(trigger, str) else address(trigger)
     method = more.pop("method", "POST")
     content_type = more.pop("content_type", "application/json")
-    client = Client(enforce_csrf_checks=True)
+    client = Client()
     return client.generic(method, url, body, content_type=content_type, headers=headers, **more)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Collection
 from typing import Self
 
 from django.db import models
@@ -14,15 +15,27 @@ from config.lib.secrets import EncryptedTextField
 from crm.models import Workspace
 from triggers.models.trigger import Trigger
 
+_ASKED_AT_EACH = (
+    *("token_hash", "previous_hash", "previous_until", "workspace_id"),
+    *("trigger__config", "trigger__sealed", "workspace__queue_limit"),
+)
 OVERLAP = dt.timedelta(hours=24)  # that an address goes on working after it was replaced
 
 
 class EndpointQuerySet(models.QuerySet["WebhookEndpoint"]):
-    def at(self, token: str, *, now: dt.datetime) -> WebhookEndpoint | None:
-        """The endpoint with this address, or with an address that was replaced less than a day ago."""
-        digest = secrets.digest(token)
-        mine = Q(token_hash=digest) | Q(previous_hash=digest, previous_until__gt=now)
-        return self.select_related("trigger", "workspace").filter(mine).first()
+    def at_each(self, digests: Collection[str], *, now: dt.datetime) -> dict[str, WebhookEndpoint]:
+        """Who has these addresses, by their hash, or had them less than a day ago. One query, with what answers need.
+
+        Uses the index of token_hash and endpoint_previous.
+        """
+        mine = Q(token_hash__in=digests) | Q(previous_hash__in=digests, previous_until__gt=now)
+        rows = self.select_related("trigger", "workspace").only(*_ASKED_AT_EACH).filter(mine)
+        found: dict[str, WebhookEndpoint] = {}
+        for row in rows:
+            found[row.token_hash] = row
+            if row.previous_until and row.previous_until > now:
+                found[row.previous_hash] = row
+        return found
 
 
 class WebhookEndpoint(models.Model):

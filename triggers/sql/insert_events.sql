@@ -16,3 +16,4 @@ FROM jsonb_to_recordset(%(events)s::jsonb) AS told(
     repeat_of uuid
 )
 ON CONFLICT (workspace_id, source, dedupe_key) WHERE NOT (dedupe_key = '') DO NOTHING
+RETURNING id

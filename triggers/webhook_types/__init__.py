@@ -51,7 +51,10 @@ class Unverified(Exception):
 
 
 class WebhookType(ABC):
-    """`config_fields` are JSON Schema properties; those with `x-secret` are stored encrypted."""
+    """`config_fields` are JSON Schema properties; those with `x-secret` are stored encrypted.
+
+    A type that `runs_code` keeps its thread for a second or two: ask it for nothing on an event loop.
+    """
 
     name: ClassVar[str]
     label: ClassVar[str]
@@ -63,6 +66,7 @@ class WebhookType(ABC):
     required_fields: ClassVar[tuple[str, ...]] = ("secret",)
     content_types: ClassVar[tuple[str, ...]] = (JSON, FORM)
     signature_headers: ClassVar[tuple[str, ...]] = ()
+    runs_code: bool = False
 
     @property
     def secret_fields(self) -> list[str]:

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 from django.db import connection
-from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from config.lib import clock
@@ -22,6 +21,7 @@ from executions.pages import deliveries
 from executions.pages.deliveries import Asked
 from executions.pages.delivery import Delivery, Outcome
 from tests.stories import MakeAgent
+from tests.webhooks import Client
 from triggers import blueprint
 from triggers.models import Event, Trigger, WebhookEndpoint, WebhookRejection
 
