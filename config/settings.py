@@ -244,6 +244,8 @@ WEBHOOK_BASE_URL = env.str("WEBHOOK_BASE_URL", SITE_URL).rstrip("/")
 WEBHOOK_PER_MINUTE = env.int("WEBHOOK_PER_MINUTE", 600)  # requests to one webhook's address
 WEBHOOK_PER_PEER_MINUTE = env.int("WEBHOOK_PER_PEER_MINUTE", 600)  # from one address, IPv6 by /64
 WEBHOOK_TOTAL_PER_MINUTE = env.int("WEBHOOK_TOTAL_PER_MINUTE", 120_000)  # all together
+WEBHOOK_TYPES_PER_WORKSPACE = env.int("WEBHOOK_TYPES_PER_WORKSPACE", 100)
+SANDBOX_PROCESSES = env.int("SANDBOX_PROCESSES", 2)  # of each web process
 WEBHOOK_REJECTIONS_PER_MINUTE = env.int(
     "WEBHOOK_REJECTIONS_PER_MINUTE", 30
 )  # written down, per address

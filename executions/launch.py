@@ -59,7 +59,7 @@ def _made_up_event(
     payload: dict[str, Any] | None,
     is_test: bool,
 ) -> Event:
-    source = sources.find(trigger.trigger_type)
+    source = sources.find(trigger.trigger_type).within(trigger.workspace)
     if trigger.is_builtin or trigger.trigger_type == "manual":
         payload = {**(payload or {}), "inputs": inputs, "triggered_by": actor.removeprefix("user:")}
     elif payload is None:
@@ -77,7 +77,7 @@ def _made_up_event(
 
 def dry_run(trigger: Trigger, *, payload: dict[str, Any] | None) -> dict[str, Any]:
     """What would happen to this payload now: `{"would_run", "reason", "note", "trace", "inputs"}`. Writes nothing."""
-    source = sources.find(trigger.trigger_type)
+    source = sources.find(trigger.trigger_type).within(trigger.workspace)
     now = clock.now()
     name = source.sample_type(trigger.config)
     event = Event(

@@ -214,12 +214,14 @@ class _Draft:
         except plain_fields.Fault as fault:
             self._wrong("config", str(fault))
             return
+        source = source.within(self.trigger.workspace)
         config = source.prepare(config, sealed=self.trigger.sealed)
         found = source.check(config, workspace=self.trigger.workspace)
         for path, messages in found.items():
             self.problems[f"config.{path}" if path else "config"] = messages
         if not found:
             self.values["config"], self.values["sealed"] = source.seal(config)
+            self.values["own_type"] = source.own_type(config)
             self.warnings += source.warnings(config)
 
     def _check_place(self, source: Source) -> None:
@@ -247,7 +249,8 @@ class _Draft:
         self.values["conditions"] = parsed.tree
         if source and not self.problems:
             config = self.values.get("config", self.trigger.config)
-            self.warnings += _strange_fields(parsed, source.payload_schema(config))
+            known = source.within(self.trigger.workspace).payload_schema(config)
+            self.warnings += _strange_fields(parsed, known)
 
     def _read_mapping(self) -> None:
         if "input_mapping" not in self.given:
@@ -291,7 +294,7 @@ def check_conditions(
         raise InvalidTrigger(by_path("conditions", error.problems)) from None
     if not isinstance(trigger_type, str) or trigger_type not in sources.registry:
         return parsed.tree, []
-    source = sources.find(trigger_type)
+    source = sources.find(trigger_type).within(workspace)
     if not isinstance(config, dict) or source.check(config, workspace=workspace):
         return parsed.tree, []
     return parsed.tree, _strange_fields(parsed, source.payload_schema(config))

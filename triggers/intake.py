@@ -8,24 +8,23 @@ In this order: method, size, encoding, peer, signature, content type, syntax, ru
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
 
-import jsonschema_rs
-
 from config.lib import json, secrets
 from config.lib.registry import UnknownName
-from triggers import webhook_types
-from triggers.webhook_types import FORM, Incoming, Unverified, WebhookType
+from triggers import payload_schemas, webhook_types
+from triggers.payload_schemas import Faults, TooMuch, UnusableSchema
+from triggers.webhook_types import FORM, Incoming, Unavailable, Unverified, WebhookType
 
 MAX_BYTES = json.MAX_BYTES
 MAX_STORED_BYTES = (
     4 * MAX_BYTES
 )  # of an event: the body, what was read out of it, headers and query
 MAX_DELIVERY_ID = 200
-DEFAULT_METHODS = ("POST",)
+_SOON = {"Retry-After": "5"}
 _UNVERIFIED = "The signature of this request could not be verified."
 _HIDDEN_HEADERS = ("cookie", "signature", "secret", "token", "authorization", "key", "forwarded")
 
@@ -71,14 +70,43 @@ class _Rules:
     json_schema: dict[str, Any] | None = None
 
 
-def judge(request: Incoming, config: Mapping[str, Any], *, now: float) -> Accepted | Answered:
-    """`config`: the trigger's, with its secrets; `now`: Unix time. Raises Refused, and nothing else."""
+Find = Callable[[str], WebhookType]
+
+
+def judge(
+    request: Incoming,
+    config: Mapping[str, Any],
+    *,
+    now: float,
+    find: Find = webhook_types.find,
+) -> Accepted | Answered:
+    """`config`: the trigger's, with its secrets; `now`: Unix time. Raises Refused, and nothing else.
+
+    `find`: the type of a name, as the trigger knows it (`triggers.own_types.finder`); raises UnknownName.
+    """
     try:
-        kind = webhook_types.find(str(config.get("webhook_type", "")))
+        kind = find(str(config.get("webhook_type", "")))
         rules = _Rules(**config.get("validation_rules", {}))
-        methods = config.get("allowed_methods") or list(DEFAULT_METHODS)
+        methods = config.get("allowed_methods") or list(kind.default_methods)
     except (UnknownName, TypeError) as error:
         raise Refused(401, "unverified", _UNVERIFIED, detail=f"Cannot verify: {error}") from None
+    try:
+        return _judge(request, config, kind, rules, methods=methods, now=now)
+    except Unavailable as error:
+        raise Refused(
+            503, "busy", "Try again in a few seconds.", detail=str(error), headers=_SOON
+        ) from None
+
+
+def _judge(
+    request: Incoming,
+    config: Mapping[str, Any],
+    kind: WebhookType,
+    rules: _Rules,
+    *,
+    methods: list[str],
+    now: float,
+) -> Accepted | Answered:
     _check_outline(request, methods)
     _check_peer(request, rules)
     _verify(request, kind, config.get("webhook_config", {}), now=now)
@@ -86,7 +114,7 @@ def judge(request: Incoming, config: Mapping[str, Any], *, now: float) -> Accept
     answer = kind.reply_at_once(body)
     if answer is not None:
         return Answered(answer)
-    return _accept(request, kind, config, body, _checked(request, body, rules))
+    return _accept(request, kind, config, body, _checked(request, kind, body, rules))
 
 
 def _check_outline(request: Incoming, methods: list[str]) -> None:
@@ -119,6 +147,8 @@ def _verify(request: Incoming, kind: WebhookType, config: Mapping[str, Any], *, 
         kind.verify(request, config, now=now)
     except Unverified as error:
         raise Refused(401, "unverified", _UNVERIFIED, detail=str(error)) from None
+    except Unavailable:
+        raise
     except Exception as error:
         raise Refused(
             401, "unverified", _UNVERIFIED, detail=f"{type(error).__name__} in verification"
@@ -168,18 +198,39 @@ def _text(body: bytes) -> str:
         raise Refused(400, "invalid_body", "The body is not UTF-8.") from None
 
 
-def _checked(request: Incoming, body: Any, rules: _Rules) -> bool | None:
-    """Whether the body fits the trigger's schema; None where it has none."""
+def _checked(
+    request: Incoming, kind: WebhookType, body: Any, rules: _Rules
+) -> dict[str, bool | str | None]:
+    """Whether the body fits the schemas of the trigger and of the type, as the payload says it; None without any."""
     missing = [name for name in rules.required_headers if not request.header(name)]
     if missing:
         said = {name: ["This header is required."] for name in missing}
         raise Refused(400, "header_missing", f"Missing header: {', '.join(missing)}.", fields=said)
+    try:
+        by_rule = _misfits(request, body, rules)
+        by_type = kind.misfits(request, body)
+    except TooMuch:
+        raise Refused(
+            413, "too_large", "The body is too large for the schema that it is held against."
+        ) from None
+    except UnusableSchema as error:
+        raise Refused(401, "unverified", _UNVERIFIED, detail=f"Broken schema: {error}") from None
+    _refuse_misfits(by_rule)
+    if by_type and kind.refuses_misfits():
+        _refuse_misfits(by_type)
+    if by_type:
+        path, messages = next(iter(by_type.items()))
+        return {"schema_valid": False, "schema_error": f"{path}: {messages[0]}"}
+    return {"schema_valid": None if by_rule is None and by_type is None else True}
+
+
+def _misfits(request: Incoming, body: Any, rules: _Rules) -> Faults | None:
     if rules.json_schema is None:
         return None
-    faults: dict[str, list[str]] = {}
-    for error in list(validator(rules.json_schema).iter_errors(body))[:20]:
-        path = ".".join(str(part) for part in error.instance_path) or "body"
-        faults.setdefault(path, []).append(error.message[:300])
+    return payload_schemas.compiled(rules.json_schema).faults(body, raw=request.body)
+
+
+def _refuse_misfits(faults: Faults | None) -> None:
     if faults:
         raise Refused(
             400,
@@ -187,20 +238,14 @@ def _checked(request: Incoming, body: Any, rules: _Rules) -> bool | None:
             "The body does not have the shape that is expected here.",
             fields=faults,
         )
-    return True
-
-
-def validator(schema: dict[str, Any]) -> jsonschema_rs.Draft202012Validator:
-    """Looks nothing up elsewhere: raises ValueError for a schema that is none, or refers to another document."""
-    return jsonschema_rs.Draft202012Validator(schema, retriever=_refuse_to_fetch)
-
-
-def _refuse_to_fetch(uri: str) -> Any:
-    raise ValueError(f"{uri} is another document; a schema must hold all that it refers to.")
 
 
 def _accept(
-    request: Incoming, kind: WebhookType, config: Mapping[str, Any], body: Any, fits: bool | None
+    request: Incoming,
+    kind: WebhookType,
+    config: Mapping[str, Any],
+    body: Any,
+    fits: dict[str, bool | str | None],
 ) -> Accepted:
     settings = config.get("webhook_config", {})
     verified = settings.get("unsigned") is not True
@@ -215,10 +260,11 @@ def _accept(
         "size": len(request.body),
         "delivery_id": delivery[:MAX_DELIVERY_ID],
     }
+    seen = secrets.redact(outline, known=known)
     payload = {
-        "request": secrets.redact(outline, known=known) | {"body": body},
-        "parsed": kind.parse(request, body),
-        "schema_valid": fits,
+        "request": seen | {"body": body},
+        **kind.read(request, body, seen=seen, config=settings),
+        **fits,
         "service": kind.name,
     }
     return Accepted(

@@ -1,4 +1,4 @@
-"""What is wrong with a trigger, by field: `config.event_type`, `conditions.rules[0].operator`."""
+"""What is wrong with a trigger or a webhook type, by field: `config.event_type`, `conditions.rules[0].operator`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from config.lib.problems import Problem
 from triggers.sources import Problems
 
 
-class InvalidTrigger(ValueError):
+class Invalid(ValueError):
     """Everything that is wrong: messages by field."""
 
     def __init__(self, problems: Problems) -> None:
@@ -14,6 +14,21 @@ class InvalidTrigger(ValueError):
         super().__init__(
             "; ".join(f"{path}: {' '.join(found)}" for path, found in problems.items())
         )
+
+
+class InvalidTrigger(Invalid):
+    """Of a trigger."""
+
+
+class InvalidType(Invalid):
+    """Of a workspace's own webhook type."""
+
+
+class TypeNameTaken(InvalidType):
+    """Nothing is wrong, only another type of the workspace has this name."""
+
+    def __init__(self) -> None:
+        super().__init__({"webhook_type": ["A webhook type with this name exists already."]})
 
 
 class NameTaken(InvalidTrigger):

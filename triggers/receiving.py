@@ -16,6 +16,7 @@ import uuid
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -24,7 +25,7 @@ from django.db import IntegrityError, InterfaceError, OperationalError, connecti
 from config.lib import actors, clock, outages, secrets, throttle
 from config.lib.throttle import Limit
 from crm import backlog
-from triggers import events, intake, webhook_secrets
+from triggers import events, intake, own_types, webhook_secrets
 from triggers.intake import Accepted, Answered, Refused
 from triggers.models import WebhookEndpoint, WebhookRejection
 from triggers.sources import webhook
@@ -132,11 +133,10 @@ def _later(code: str, message: str, wait: int) -> Refused:
 
 
 def _takes_time(arrival: Arrival) -> bool:
-    return (
-        arrival.fault is None
-        and arrival.endpoint is not None
-        and intake.runs_code(arrival.endpoint.trigger.config)
-    )
+    if arrival.fault or arrival.endpoint is None:
+        return False
+    trigger = arrival.endpoint.trigger
+    return trigger.own_type_id is not None or intake.runs_code(trigger.config)
 
 
 def judge(arrival: Arrival) -> None:
@@ -164,7 +164,8 @@ def _judge(arrival: Arrival) -> Accepted | Answer | Refused:
         return arrival.fault
     trigger = arrival.endpoint.trigger
     config = webhook_secrets.opened(trigger.config, sealed=trigger.sealed)
-    found = intake.judge(arrival.request, config, now=arrival.at)
+    find = partial(own_types.find, row=trigger.own_type)
+    found = intake.judge(arrival.request, config, now=arrival.at, find=find)
     return Answer(200, found.body) if isinstance(found, Answered) else found
 
 

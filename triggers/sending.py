@@ -8,8 +8,8 @@ from typing import Any
 
 from config.lib import clock, json, logs
 from config.lib.registry import UnknownName
-from triggers import events, intake, receiving, webhook_secrets, webhook_types
-from triggers.models import Event, Trigger
+from triggers import events, intake, own_types, receiving, webhook_secrets, webhook_types
+from triggers.models import Event, Trigger, WebhookEndpoint
 from triggers.receiving import Answer, Arrival
 from triggers.sources import webhook
 from triggers.sources.email import BOUNCED
@@ -38,22 +38,22 @@ class Sent:
 
 def sample_body(trigger: Trigger) -> dict[str, Any]:
     """What the trigger's sender sends, with an id that no delivery has had. Raises CannotSend."""
-    _, config = _address(trigger)
-    _, body = _renewed(_kind(config))
+    _, body = _renewed(_kind(_endpoint(trigger).trigger))
     return body
 
 
 def send_test(trigger: Trigger, body: dict[str, Any], *, peer: str) -> Sent:
     """Goes the way of every request: limits, verification, rules, the event. Raises CannotSend."""
-    token, config = _address(trigger)
-    kind = _kind(config)
+    endpoint = _endpoint(trigger)
+    owner = endpoint.trigger
+    kind, config = _kind(owner), webhook_secrets.opened(owner.config, sealed=owner.sealed)
     raw = json.dumps(body)
     now = clock.now().timestamp()
     try:
         signature = kind.sign(raw, config.get("webhook_config", {}), now=now)
     except Unverified as error:
         raise CannotSend(str(error)) from None
-    methods = config.get("allowed_methods") or intake.DEFAULT_METHODS
+    methods = config.get("allowed_methods") or kind.default_methods
     method = "POST" if "POST" in methods else str(methods[0])
     headers, _ = _renewed(kind)
     headers = {"Content-Type": webhook_types.JSON, "User-Agent": AGENT, **headers, **signature}
@@ -61,7 +61,11 @@ def send_test(trigger: Trigger, body: dict[str, Any], *, peer: str) -> Sent:
     request = Incoming(method, lower, raw, peer=peer)
     seen = intake.seen_headers(request)
     arrival = Arrival(
-        token, request, peer or "unknown", logs.correlation_id.get(), size=len(request.body)
+        endpoint.sealed,
+        request,
+        peer or "unknown",
+        logs.correlation_id.get(),
+        size=len(request.body),
     )
     answer = receiving.receive_alone(arrival)
     if isinstance(answer, Answer):
@@ -72,18 +76,17 @@ def send_test(trigger: Trigger, body: dict[str, Any], *, peer: str) -> Sent:
     return Sent(method, seen, answer.status, said)
 
 
-def _address(trigger: Trigger) -> tuple[str, dict[str, Any]]:
-    """The token of the address, and the configuration that is in force there, with its secrets."""
+def _endpoint(trigger: Trigger) -> WebhookEndpoint:
+    """Where the trigger listens; its trigger's configuration is in force there."""
     endpoint = webhook.endpoint_of(trigger)
     if endpoint is None:
         raise CannotSend("The trigger whose address it shares is gone.")
-    owner = endpoint.trigger
-    return endpoint.sealed, webhook_secrets.opened(owner.config, sealed=owner.sealed)
+    return endpoint
 
 
-def _kind(config: dict[str, Any]) -> WebhookType:
+def _kind(owner: Trigger) -> WebhookType:
     try:
-        return webhook_secrets.kind_of(config)
+        return own_types.kind_of(owner)
     except UnknownName:
         raise CannotSend("Its type is not known any more.") from None
 

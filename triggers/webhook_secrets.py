@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from config.lib import json
-from triggers import webhook_types
 from triggers.webhook_types import WebhookType
 
 _MASK = re.compile(r"\[secret(?: …[^\]]{4})?\]")
@@ -44,8 +43,3 @@ def opened(config: Mapping[str, Any], *, sealed: str) -> dict[str, Any]:
         for name, value in given.items()
     }
     return {**config, "webhook_config": filled}
-
-
-def kind_of(config: Mapping[str, Any]) -> WebhookType:
-    """Raises `config.lib.registry.UnknownName`."""
-    return webhook_types.find(str(config.get("webhook_type", "")))

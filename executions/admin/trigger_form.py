@@ -123,7 +123,7 @@ class TriggerForm(WorkspaceModelForm):
             self._offer()
 
     def _offer(self) -> None:
-        kinds = {name: sources.registry.get(name) for name in sources.registry}
+        kinds = {name: self._kind(name) for name in sources.registry}
         for name, (label, hint) in SAID.items():
             self.fields[name].label, self.fields[name].help_text = label, hint
         self.fields["trigger_type"].choices = [(name, kind.label) for name, kind in kinds.items()]  # type: ignore[attr-defined]
@@ -153,7 +153,7 @@ class TriggerForm(WorkspaceModelForm):
             "operators": [
                 {"name": one.name, "label": one.label, "value": one.value} for one in known
             ],
-            "fields": vocabulary.fields_by_type(),
+            "fields": vocabulary.fields_by_type(self.workspace),
             "config_input": "id_config",
         }
         rows = self.fields["input_mapping"].widget
@@ -161,9 +161,17 @@ class TriggerForm(WorkspaceModelForm):
         rows.config = rows.config | {
             "columns": [
                 name,
-                path | {"options": vocabulary.json_paths(), "placeholder": "$.contact.email"},
+                path
+                | {
+                    "options": vocabulary.json_paths(self.workspace),
+                    "placeholder": "$.contact.email",
+                },
             ]
         }
+
+    def _kind(self, name: str) -> sources.Source:
+        source = sources.registry.get(name)
+        return source.within(self.workspace) if self.workspace is not None else source
 
     def _preview(self, kind: sources.Source) -> dict[str, str] | None:
         """Where the page asks what a configuration means, while it is typed."""

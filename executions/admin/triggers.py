@@ -83,7 +83,7 @@ def dry_run(request: HttpRequest, trigger: Trigger, cleaned: dict[str, Any]) -> 
 
 
 def event_form(trigger: Trigger) -> type[forms.Form]:
-    sample = sources.find(trigger.trigger_type).sample(trigger.config)
+    sample = sources.find(trigger.trigger_type).within(trigger.workspace).sample(trigger.config)
 
     class EventForm(forms.Form):
         event = ValueField(

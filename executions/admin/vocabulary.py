@@ -10,18 +10,21 @@ from agents.models import Agent
 from crm.models import Workspace
 from triggers import event_types
 from triggers.models import Event, Trigger
+from triggers.sources import webhook
 
 Suggestion = dict[str, Any]
 DEEPEST = 3
 RECENT = 300  # events looked at for names of custom types
 
 
-def fields_by_type() -> dict[str, list[Suggestion]]:
-    """`{"deal_stage_updated": [{"path": "deal.value", "label": "Value", "type": "number"}, ...]}`."""
-    return {
-        name: list(fields_of(event_types.registry.get(name).schema))
-        for name in event_types.registry
-    }
+def fields_by_type(workspace: Workspace | None = None) -> dict[str, list[Suggestion]]:
+    """`{"deal_stage_updated": [{"path": "deal.value", "label": "Value", "type": "number"}, ...]}`.
+
+    With a workspace, also of the webhooks of its own types.
+    """
+    known = {name: event_types.registry.get(name).schema for name in event_types.registry}
+    known |= webhook.own_schemas(workspace) if workspace else {}
+    return {name: list(fields_of(schema)) for name, schema in known.items()}
 
 
 def fields_of(schema: dict[str, Any], prefix: str = "", depth: int = 1) -> Iterator[Suggestion]:
@@ -92,11 +95,10 @@ def agents(workspace: Workspace) -> list[Suggestion]:
     return [{"value": str(pk), "label": name} for pk, name in rows.values_list("pk", "name")]
 
 
-def json_paths() -> list[Suggestion]:
+def json_paths(workspace: Workspace | None = None) -> list[Suggestion]:
     """For input mappings: `$.deal.value`."""
-    seen = {
-        field["path"]: field["label"] for fields in fields_by_type().values() for field in fields
-    }
+    known = fields_by_type(workspace).values()
+    seen = {field["path"]: field["label"] for fields in known for field in fields}
     return [{"value": f"$.{path}", "label": label} for path, label in sorted(seen.items())]
 
 

@@ -18,7 +18,7 @@ from crm.admin import roles
 from crm.admin.actions import Done, ObjectAction, Refused
 from crm.admin.values import ValueField
 from crm.models import Role
-from triggers import sending, webhook_secrets
+from triggers import own_types, sending
 from triggers.models import Trigger, TriggerType
 from triggers.sources import webhook
 
@@ -137,7 +137,7 @@ def panel(request: HttpRequest, trigger: Trigger) -> Panel | None:
         return None
     owner = endpoint.trigger
     try:
-        kind = webhook_secrets.kind_of(owner.config)
+        kind = own_types.kind_of(owner)
         label, setup = kind.label, kind.setup
     except UnknownName:
         label, setup = "Unknown sender", "Its type is not known any more: every request is refused."

@@ -47,7 +47,7 @@
     function fields() {
       let chosen = {};
       try { chosen = JSON.parse(document.getElementById(config.config_input)?.value || "{}"); } catch { chosen = {}; }
-      const name = (chosen && (chosen.event_type || chosen.endpoint)) || "";
+      const name = (chosen && (chosen.event_type || (chosen.webhook_type ? `webhook.${chosen.webhook_type}` : chosen.endpoint))) || "";
       if (config.fields[name]) return config.fields[name];
       const prefix = name.endsWith("*") ? name.slice(0, -1) : null;
       const matching = Object.entries(config.fields).filter(([type]) => prefix !== null && type.startsWith(prefix));

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
 from django.db import IntegrityError, connection, models, transaction
+from django.db.models.deletion import RestrictedError
 
 from config.lib.own_workspace import key_name
 from crm.models import Workspace
@@ -94,11 +96,14 @@ def test_what_is_deleted_leaves_nothing_behind_that_points_at_it(
 ) -> None:
     row, target = make(field.model, workspace=acme), make(field.related_model, workspace=acme)
     point(field, row, to=target.pk)
-    target.delete()
+    stays = field.remote_field.on_delete is models.RESTRICT
+    with pytest.raises(RestrictedError) if stays else nullcontext():
+        target.delete()
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
     left = field.model._default_manager.filter(pk=row.pk).values_list(field.attname, flat=True)
-    assert list(left) in ([None], [])  # the field says which: SET NULL, or deleted with it
+    # The field says which: it stays, SET NULL, or deleted with it.
+    assert list(left) in ([[target.pk]] if stays else ([None], []))
 
 
 def test_an_execution_has_the_workspace_of_its_event(acme: Workspace, other: Workspace) -> None:

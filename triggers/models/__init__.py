@@ -4,10 +4,12 @@ from triggers.models.event import Event, EventState
 from triggers.models.schedule import Schedule
 from triggers.models.trigger import Trigger, TriggerStatus, TriggerType
 from triggers.models.webhook import WebhookEndpoint, WebhookRejection
+from triggers.models.webhook_type import OwnWebhookType
 
 __all__ = [
     "Event",
     "EventState",
+    "OwnWebhookType",
     "Schedule",
     "Trigger",
     "TriggerStatus",

@@ -13,6 +13,7 @@ from agents.models import Agent
 from config.lib.ids import uuid7
 from config.lib.secrets import EncryptedTextField
 from crm.models import Workspace
+from triggers.models.webhook_type import OwnWebhookType
 
 
 class TriggerType(models.TextChoices):
@@ -84,6 +85,15 @@ class Trigger(models.Model):
     sealed = EncryptedTextField(
         blank=True, default="", editable=False
     )  # secrets of the configuration, as JSON
+    own_type = models.ForeignKey(
+        OwnWebhookType,
+        models.RESTRICT,
+        related_name="triggers",
+        null=True,
+        blank=True,
+        editable=False,
+        db_constraint=False,
+    )  # of webhooks from a sender that the workspace described; a type in use stays
     topic = models.CharField(max_length=300, editable=False)
     conditions = models.JSONField(default=dict, blank=True)
     input_mapping = models.JSONField(default=dict, blank=True)

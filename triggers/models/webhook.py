@@ -18,6 +18,14 @@ from triggers.models.trigger import Trigger
 _ASKED_AT_EACH = (
     *("token_hash", "previous_hash", "previous_until", "workspace_id"),
     *("trigger__config", "trigger__sealed", "workspace__queue_limit"),
+    *(
+        f"trigger__own_type__{name}"
+        for name in (
+            *("workspace_id", "name", "parser", "json_schema", "required_config_fields"),
+            *("optional_config_fields", "default_methods", "validation_required"),
+            *("response_format", "custom_parser_code", "validation_code", "parsed_sample"),
+        )
+    ),
 )
 OVERLAP = dt.timedelta(hours=24)  # that an address goes on working after it was replaced
 
@@ -29,7 +37,9 @@ class EndpointQuerySet(models.QuerySet["WebhookEndpoint"]):
         Uses the index of token_hash and endpoint_previous.
         """
         mine = Q(token_hash__in=digests) | Q(previous_hash__in=digests, previous_until__gt=now)
-        rows = self.select_related("trigger", "workspace").only(*_ASKED_AT_EACH).filter(mine)
+        rows = (
+            self.select_related("trigger__own_type", "workspace").only(*_ASKED_AT_EACH).filter(mine)
+        )
         found: dict[str, WebhookEndpoint] = {}
         for row in rows:
             found[row.token_hash] = row

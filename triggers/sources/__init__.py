@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import uuid
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import jsonschema_rs
 
@@ -17,7 +17,7 @@ from crm.models import Workspace
 
 if TYPE_CHECKING:
     from agents.models import Agent
-    from triggers.models import Trigger
+    from triggers.models import OwnWebhookType, Trigger
 
 Config = dict[str, Any]
 Problems = dict[str, list[str]]  # path inside the config -> what is wrong there
@@ -32,7 +32,7 @@ class Source(ABC):
     aliases: ClassVar[tuple[str, ...]] = ()  # other names that programs may give to the type
     label: ClassVar[str]
     description: ClassVar[str] = ""
-    config_schema: ClassVar[dict[str, Any]]
+    config_schema: dict[str, Any]
     preview: ClassVar[str] = ""  # the address that says what a configuration means
     top_level: ClassVar[tuple[str, ...]] = ()  # fields of the config that are also taken beside it
 
@@ -43,6 +43,14 @@ class Source(ABC):
         """
         problems = schema_problems(self.config_schema, config)
         return problems or self.check_further(config, workspace=workspace)
+
+    def within(self, workspace: Workspace) -> Self:
+        """The source as this workspace knows it; what else is asked of it then is answered for the workspace."""
+        return self
+
+    def own_type(self, config: Config) -> OwnWebhookType | None:
+        """The row of the workspace that a valid configuration refers to."""
+        return None
 
     def prepare(self, config: Config, *, sealed: str) -> Config:
         """The configuration as it is checked; `sealed` is what `seal` kept apart when it was stored last."""

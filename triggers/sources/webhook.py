@@ -5,11 +5,11 @@ Naming another trigger's id as `endpoint` shares that one's address and configur
 
 from __future__ import annotations
 
+import copy
 import ipaddress
 import uuid
-from typing import Any
+from typing import Any, Self
 
-import jsonschema_rs
 from django.conf import settings
 from django.db.models.signals import post_save
 from django.dispatch import receiver
@@ -17,8 +17,9 @@ from django.dispatch import receiver
 from config.lib import json
 from config.lib.registry import UnknownName
 from crm.models import Workspace
-from triggers import event_types, intake, webhook_secrets, webhook_types
-from triggers.models import Trigger, WebhookEndpoint
+from triggers import event_types, own_types, payload_schemas, webhook_secrets, webhook_types
+from triggers.models import OwnWebhookType, Trigger, WebhookEndpoint
+from triggers.payload_schemas import UnusableSchema
 from triggers.sources import Config, Problems, Source, register, schema_problems
 from triggers.webhook_types import Incoming
 
@@ -150,6 +151,32 @@ class WebhookSource(Source):
         "additionalProperties": False,
     }
 
+    workspace: Workspace | None = None
+
+    def within(self, workspace: Workspace) -> Self:
+        """With the types that the workspace uploaded."""
+        bound = copy.copy(self)
+        bound.workspace = workspace
+        own = OwnWebhookType.objects.filter(workspace=workspace).values_list("name", flat=True)
+        known = self.config_schema["properties"]
+        names = {**known["webhook_type"], "enum": [*webhook_types.registry, *own]}
+        bound.config_schema = {
+            **self.config_schema,
+            "properties": {**known, "webhook_type": names},
+        }
+        return bound
+
+    def own_type(self, config: Config) -> OwnWebhookType | None:
+        """None where the type is built in, or where the address and its rules are another trigger's."""
+        name = str(config.get("webhook_type", ""))
+        if config.get("endpoint") or name in webhook_types.registry or self.workspace is None:
+            return None
+        return OwnWebhookType.objects.filter(workspace=self.workspace, name=name).first()
+
+    def _kind(self, config: Config) -> webhook_types.WebhookType:
+        """Raises UnknownName."""
+        return own_types.find(str(config.get("webhook_type", "")), row=self.own_type(config))
+
     def prepare(self, config: Config, *, sealed: str) -> Config:
         """Defaults, names in the case that we write them, and secrets in place of their masks."""
         plain = {"webhook_type": "generic", **config}
@@ -166,12 +193,12 @@ class WebhookSource(Source):
         )
 
     def seal(self, config: Config) -> tuple[Config, str]:
-        return webhook_secrets.seal(config, webhook_secrets.kind_of(config))
+        return webhook_secrets.seal(config, self._kind({**config, "endpoint": ""}))
 
     def check_further(self, config: Config, *, workspace: Workspace) -> Problems:
         if config.get("endpoint"):
             return _shared(config["endpoint"], workspace)
-        kind = webhook_secrets.kind_of(config)
+        kind = self._kind(config)
         given = config.get("webhook_config", {})
         schema = {"type": "object", "properties": kind.config_fields, "additionalProperties": False}
         problems = {
@@ -199,16 +226,25 @@ class WebhookSource(Source):
         return f"webhook: {named}"
 
     def payload_schema(self, config: Config) -> dict[str, Any]:
-        return SCHEMA
+        row = self.own_type(config)
+        return own_types.payload_schema(row, SCHEMA) if row else SCHEMA
 
     def sample_type(self, config: Config) -> str:
         return type_name(str(config.get("webhook_type", "generic")))
 
     def sample(self, config: Config) -> dict[str, Any]:
         try:
-            return _sample(webhook_secrets.kind_of(config))
+            return _sample(self._kind(config))
         except UnknownName:
             return {"request": {}, "parsed": {}, "schema_valid": None, "service": ""}
+
+
+def own_schemas(workspace: Workspace) -> dict[str, dict[str, Any]]:
+    """What events of the workspace's own types look like, by the names that those events have."""
+    rows = OwnWebhookType.objects.filter(workspace=workspace).defer(
+        "custom_parser_code", "validation_code"
+    )
+    return {type_name(row.name): own_types.payload_schema(row, SCHEMA) for row in rows}
 
 
 def topic(trigger_id: uuid.UUID | str) -> str:
@@ -238,11 +274,9 @@ def _rule_problems(rules: dict[str, Any]) -> Problems:
             ]
     if "json_schema" in rules:
         try:
-            intake.validator(rules["json_schema"])
-        except (ValueError, jsonschema_rs.ReferencingError) as error:
-            problems["validation_rules.json_schema"] = [
-                f"Not a usable JSON Schema: {str(error)[:200]}"
-            ]
+            payload_schemas.compiled(rules["json_schema"])
+        except UnusableSchema as error:
+            problems["validation_rules.json_schema"] = [f"Not a usable JSON Schema: {error}"]
     return problems
 
 
@@ -265,7 +299,7 @@ def masked_url(endpoint: WebhookEndpoint) -> str:
 def endpoint_of(trigger: Trigger) -> WebhookEndpoint | None:
     owner = trigger.config.get("endpoint") or trigger.pk
     rows = WebhookEndpoint.objects.filter(workspace_id=trigger.workspace_id, trigger_id=owner)
-    return rows.select_related("trigger").first()
+    return rows.select_related("trigger__own_type").first()
 
 
 @receiver(post_save, sender=Trigger, dispatch_uid="triggers.webhook_saved")

@@ -1,7 +1,8 @@
 """Who sends webhooks: one file per kind of sender, with its signature scheme, its fields and a sample.
 
 A type says what it needs in `config_fields`, proves a request in `verify`, and names a delivery in `delivery_id`, so
-that the same one sent again counts once. Types know no tables and do no I/O.
+that the same one sent again counts once. Types know no tables and do no I/O. What a workspace uploads is a type too:
+`triggers.own_types`.
 """
 
 from __future__ import annotations
@@ -50,22 +51,27 @@ class Unverified(Exception):
     """Nobody has proved that the sender sent this. The text is for the workspace, never for the sender."""
 
 
+class Unavailable(Exception):
+    """Nobody can tell now; the sender should come back in a few seconds. The text is for the workspace."""
+
+
 class WebhookType(ABC):
     """`config_fields` are JSON Schema properties; those with `x-secret` are stored encrypted.
 
     A type that `runs_code` keeps its thread for a second or two: ask it for nothing on an event loop.
     """
 
-    name: ClassVar[str]
-    label: ClassVar[str]
-    setup: ClassVar[str]
-    config_fields: ClassVar[dict[str, dict[str, Any]]] = {
+    name: str
+    label: str
+    setup: str
+    config_fields: dict[str, dict[str, Any]] = {
         "secret": SECRET,
         "previous_secret": PREVIOUS,
     }
-    required_fields: ClassVar[tuple[str, ...]] = ("secret",)
+    required_fields: tuple[str, ...] = ("secret",)
     content_types: ClassVar[tuple[str, ...]] = (JSON, FORM)
     signature_headers: ClassVar[tuple[str, ...]] = ()
+    default_methods: tuple[str, ...] = ("POST",)
     runs_code: bool = False
 
     @property
@@ -95,6 +101,23 @@ class WebhookType(ABC):
     def parse(self, request: Incoming, body: Any) -> dict[str, Any]:
         """What the sender's bodies say, by plain names."""
         return dict(body) if isinstance(body, dict) else {}
+
+    def read(
+        self, request: Incoming, body: Any, *, seen: dict[str, Any], config: Config
+    ) -> dict[str, Any]:
+        """What the payload says beside the request: `parsed`, and `parse_error` where that failed.
+
+        `seen`: the request's outline without what proves who somebody is. Raises Unavailable.
+        """
+        return {"parsed": self.parse(request, body)}
+
+    def misfits(self, request: Incoming, body: Any) -> dict[str, list[str]] | None:
+        """How the body differs from what such senders send, by path; None where that is not said."""
+        return None
+
+    def refuses_misfits(self) -> bool:
+        """Whether such a body is turned away; else its payload tells."""
+        return True
 
     def reply_at_once(self, body: Any) -> dict[str, Any] | None:
         """The answer to a request that only tests the address; such a request is no event."""

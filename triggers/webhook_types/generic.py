@@ -47,7 +47,7 @@ class Generic(WebhookType):
             "description": "Everybody who knows the address can start this trigger.",
         },
     }
-    required_fields = ()
+    required_fields: tuple[str, ...] = ()
 
     def problems(self, config: Config) -> dict[str, list[str]]:
         if config.get("unsigned") is True and config.get("secret"):
