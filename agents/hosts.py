@@ -50,6 +50,7 @@ class Call:
 
     workspace_id: uuid.UUID
     host: str
+    place: str = ""
     row: FailingHost | None = None
     is_probe: bool = False
     answered: bool = False
@@ -57,12 +58,15 @@ class Call:
 
 @asynccontextmanager
 async def calling(
-    workspace_id: uuid.UUID, host: str, *, seconds: float = 30.0
+    workspace_id: uuid.UUID, host: str, *, seconds: float = 30.0, place: str = ""
 ) -> AsyncIterator[Call]:
     """A call to `host` (name and port), which takes `seconds` at most. Raises HostAway where it is away,
     also where this call is the one that found it out and may be repeated. Without a host nothing is asked.
+
+    `place`: what is called there, as people read it. What others are told of the host does not name it.
     """
-    call = Call(workspace_id, host, row=await _known(workspace_id, host) if host else None)
+    row = await _known(workspace_id, host) if host else None
+    call = Call(workspace_id, host, place, row=row)
     await _ask(call, seconds)
     try:
         yield call
@@ -89,12 +93,9 @@ async def _ask(call: Call, seconds: float) -> None:
         taken = await _quietly(FailingHost.objects.take_probe, row.pk, now=now, until=until)
         call.is_probe = bool(taken)
     if not call.is_probe and row.open_until is not None:  # else another one has just found it well
-        raise _away(row, until=row.open_until)
-
-
-def _away(row: FailingHost, *, until: dt.datetime) -> HostAway:
-    message = f"Waits for {row.name}, which is away. {row.error}"
-    return HostAway(message, host=row.host, until=until)
+        aim = f", to call {call.place}" if call.place else ""
+        message = f"Waits for {row.name}, which is away{aim}. {row.error}"
+        raise HostAway(message, host=row.host, until=row.open_until)
 
 
 async def _blame(call: Call, error: ActionFailed) -> None:
@@ -102,14 +103,22 @@ async def _blame(call: Call, error: ActionFailed) -> None:
         note_failure,
         call.workspace_id,
         error.host,
-        error=str(error),
+        error=_of_host(str(error), call),
         retry_after=error.retry_after,
         is_probe=call.is_probe and error.host == call.host,
     )
     if row:
         _remember(row)
         if row.open_until is not None and error.retryable:
-            raise _away(row, until=row.open_until) from error
+            message = f"Waits for {row.name}, which is away. {error}"
+            raise HostAway(message, host=row.host, until=row.open_until) from error
+
+
+def _of_host(error: str, call: Call) -> str:
+    """The error as all other runs that need the host may read it."""
+    if not call.place:
+        return error
+    return error.replace(call.place, call.host.rpartition(":")[0] or call.host)
 
 
 async def _heal(call: Call) -> None:

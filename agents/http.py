@@ -91,6 +91,11 @@ def host_of(url: str) -> str:
     return answers.host(httpx.URL(url))
 
 
+def place_of(url: str) -> str:
+    """The URL as messages show it; call `host_of` before."""
+    return answers.place(httpx.URL(url))
+
+
 def problem_of(url: str) -> str | None:
     """What is wrong with a URL as far as it can be told without asking the resolver; None where nothing is."""
     try:

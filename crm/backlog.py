@@ -20,7 +20,6 @@ from crm.models import Workspace
 
 FRESH_SECONDS = 1.0  # a count serves this long
 RETRY_AFTER_SECONDS = 30
-MESSAGE = "So much work waits in this workspace that it takes no more just now; try again later."
 
 
 class Full(Failure):
@@ -28,8 +27,19 @@ class Full(Failure):
 
     status_code = 429
     default_code = "queue_full"
-    default_detail = MESSAGE
     wait = RETRY_AFTER_SECONDS
+
+
+def bound(workspace: Workspace) -> int:
+    """How many runs and events may wait in the workspace."""
+    return workspace.queue_limit or settings.QUEUE_LIMIT
+
+
+def message(workspace: Workspace) -> str:
+    return (
+        f"So much work waits in this workspace that it takes no more just now (its bound is "
+        f"{bound(workspace):,} runs and events); try again later."
+    )
 
 
 @dataclass(slots=True)
@@ -46,7 +56,7 @@ _lock = threading.Lock()
 
 def seconds_to_wait(workspace: Workspace, *, count: int = 1) -> int:
     """0 where more is taken, and then it has been counted; else seconds, for Retry-After."""
-    limit = workspace.queue_limit or settings.QUEUE_LIMIT
+    limit = bound(workspace)
     known = _counts.get(workspace.pk)
     if known is None or time.monotonic() - known.read_at >= FRESH_SECONDS:
         known = _read(workspace, limit)
@@ -60,7 +70,7 @@ def seconds_to_wait(workspace: Workspace, *, count: int = 1) -> int:
 def refuse_if_full(workspace: Workspace, *, count: int = 1) -> None:
     """Raises Full."""
     if seconds_to_wait(workspace, count=count):
-        raise Full
+        raise Full(message(workspace), details={"bound": bound(workspace)})
 
 
 def _read(workspace: Workspace, limit: int) -> _Count:

@@ -21,10 +21,12 @@ def raise_alert(
     *,
     dedupe_key: str,
     cause: str = "",
+    times: int = 1,
     **about: Any,
 ) -> bool:
-    """Writes the alert unless one of this key is open; whether it did. `about`: agent, trigger, execution_id.
+    """Writes the alert, or counts `times` more on the open one of this key; whether it wrote.
 
+    `about`: agent, trigger, execution_id.
     `cause`: what people are written to about at most once an hour; by default the kind and whom it is about.
     """
     who = about.get("trigger") or about.get("agent")
@@ -33,6 +35,7 @@ def raise_alert(
         kind=kind,
         message=message,
         dedupe_key=dedupe_key[:200],
+        times=times,
         cause=(cause or f"{kind}:{who.pk if who else ''}")[:200],
         **about,
     )
@@ -41,6 +44,8 @@ def raise_alert(
         is_new = Alert.objects.filter(pk=alert.pk).exists()
         if is_new:
             live.push(workspace_id, notices.alert_raised(alert))
+        else:
+            Alert.objects.count_again(workspace_id, alert.dedupe_key, times=times)
     return is_new
 
 

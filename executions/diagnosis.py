@@ -11,9 +11,14 @@ from django.db.models import Count, Q
 
 from agents.models import AgentStatus
 from config.lib import clock
+from executions import backlog, waiting
+from executions.gates import overlap
 from executions.models import Status, TriggerGate
 from triggers import cron, sources
-from triggers.models import Schedule, Trigger, TriggerStatus
+from triggers.models import Schedule, Trigger, TriggerStatus, TriggerType
+from triggers.sources import webhook
+
+FROM_OUTSIDE = (TriggerType.WEBHOOK, TriggerType.CUSTOM)  # what a full queue turns away
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +31,7 @@ class Check:
 
 
 def diagnose(trigger: Trigger) -> dict[str, Any]:
-    """State, figures and checks of a trigger that was read with its agent, gate and workspace. Two queries."""
+    """State, figures and checks of a trigger that was read with its agent, gate and workspace. A dozen queries."""
     now = clock.now()
     gate = getattr(trigger, "gate", None) or TriggerGate(trigger=trigger)
     until = _cooldown_until(trigger, gate, now)
@@ -64,7 +69,7 @@ def _cooldown_until(trigger: Trigger, gate: TriggerGate, now: dt.datetime) -> dt
 def _schedule_state(schedule: Schedule) -> dict[str, Any]:
     return {
         "status": "running" if schedule.next_fire_at else "not_running",
-        "description": cron.explain(cron.read(schedule.cron_expression, schedule.timezone)),
+        "description": said_of(schedule),
         "cron_expression": schedule.cron_expression,
         "timezone": schedule.timezone,
         "next_fire_at": schedule.next_fire_at,
@@ -77,6 +82,14 @@ def _schedule_state(schedule: Schedule) -> dict[str, Any]:
     }
 
 
+def said_of(schedule: Schedule) -> str:
+    """The schedule in words, or why it cannot be read any more."""
+    try:
+        return cron.explain(cron.read(schedule.cron_expression, schedule.timezone))
+    except (cron.InvalidCron, cron.UnknownZone) as error:
+        return str(error)
+
+
 def _checks(trigger: Trigger, cooldown_until: dt.datetime | None) -> list[Check]:
     return [
         _service(),
@@ -85,6 +98,9 @@ def _checks(trigger: Trigger, cooldown_until: dt.datetime | None) -> list[Check]
         _configuration(trigger),
         _agent(trigger),
         _cooldown(cooldown_until),
+        _overlap(trigger),
+        _limits(trigger),
+        *_of_type(trigger),
     ]
 
 
@@ -130,6 +146,35 @@ def _cooldown(until: dt.datetime | None) -> Check:
     if until is None:
         return Check("cooldown", True, "It is not cooling down.")
     return Check("cooldown", False, f"It is cooling down until {until:%Y-%m-%d %H:%M:%S} UTC.")
+
+
+def _overlap(trigger: Trigger) -> Check:
+    if overlap.busy([trigger]):
+        return Check(
+            "overlap", False, "An earlier run of it has not ended, and it skips meanwhile."
+        )
+    return Check("overlap", True, "No earlier run is in its way.")
+
+
+def _limits(trigger: Trigger) -> Check:
+    """What would make its next run wait, or be skipped: windows, the day, runs at once."""
+    full = waiting.what_is_full(trigger, is_unsigned=webhook.is_unsigned(trigger.config))
+    return Check("limits", not full, full or "There is room in every limit.")
+
+
+def _of_type(trigger: Trigger) -> list[Check]:
+    if trigger.trigger_type in FROM_OUTSIDE:
+        full = backlog.full_at(trigger.workspace)
+        if full is None:
+            return [Check("queue", True, "The workspace's queue is below its bound.")]
+        said = f"{full:,} runs and events wait, the workspace's bound: no more is taken."
+        return [Check("queue", False, said)]
+    if trigger.trigger_type == TriggerType.CRON and trigger.enabled:
+        schedule = getattr(trigger, "schedule", None)
+        is_armed = schedule is not None and schedule.next_fire_at is not None
+        said = "It knows its next moment." if is_armed else "No further moment comes: it has ended."
+        return [Check("schedule", is_armed, said)]
+    return []
 
 
 def _pending(trigger: Trigger) -> dict[str, int]:

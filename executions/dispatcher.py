@@ -206,7 +206,7 @@ def _write(events: Sequence[Event], decisions: Sequence[Decision], now: dt.datet
 
 
 def _tell(events: Sequence[Event], decisions: Sequence[Decision]) -> None:
-    """News after the commit, and one alert per loop that was stopped."""
+    """News after the commit, and one alert per trigger and bound that stopped a loop."""
     news: dict[uuid.UUID, list[notices.Notice]] = defaultdict(list)
     made: dict[uuid.UUID, int] = defaultdict(int)
     for decision in decisions:
@@ -225,20 +225,19 @@ def _tell(events: Sequence[Event], decisions: Sequence[Decision]) -> None:
     for workspace_id, batch in news.items():
         live.push_many(workspace_id, batch)
     stopped = [one for one in decisions if one.execution.reason == Reason.LOOP_GUARD]
+    loops = Counter(_loop_of(one) for one in stopped)
     for key, decision in {_loop_of(one): one for one in reversed(stopped)}.items():
-        _alert_loop(decision, key)
+        _alert_loop(decision, key, times=loops[key])
     logbook.decided(decision.execution for decision in decisions)
 
 
 def _loop_of(decision: Decision) -> str:
-    """What makes two stopped runs one loop: the same first event, or the same trigger and record."""
-    event, execution = decision.event, decision.execution
-    if loop_guard.bound_of(execution.trace) == "runs_per_subject":
-        return f"loop:{execution.listener_id}:{event.subject}"
-    return f"loop:{event.root_id}"
+    """One open alert per trigger and bound: a loop that goes on is counted, however many records it runs through."""
+    execution = decision.execution
+    return f"loop:{execution.listener_id}:{loop_guard.bound_of(execution.trace)}"
 
 
-def _alert_loop(decision: Decision, key: str) -> None:
+def _alert_loop(decision: Decision, key: str, *, times: int) -> None:
     event, trigger = decision.event, decision.trigger
     alerts.raise_alert(
         event.workspace_id,
@@ -248,6 +247,7 @@ def _alert_loop(decision: Decision, key: str) -> None:
         trigger=trigger,
         execution_id=decision.execution.pk,
         dedupe_key=key,
+        times=times,
     )
 
 

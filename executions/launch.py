@@ -14,7 +14,8 @@ from executions.gates import Candidate
 from executions.models import AgentGate, AlertKind, Execution, Reason, TriggerGate
 from triggers import events, schedules, sources
 from triggers.models import Event, Trigger, TriggerStatus
-from triggers.sources import manual
+from triggers.problems import InvalidTrigger
+from triggers.sources import cron, manual
 
 _CANCEL_TRIES = 3
 
@@ -162,7 +163,12 @@ def _change_status(agent: Agent, status: AgentStatus) -> None:
 
 
 def resume(trigger: Trigger) -> None:
-    """Switches the trigger on again; an error and its count of failures are forgotten. A schedule goes on from now."""
+    """Switches the trigger on again; an error and its count of failures are forgotten. A schedule goes on from now.
+
+    Raises InvalidTrigger for a schedule that cannot be read any more.
+    """
+    if trigger.trigger_type == schedules.TYPE and (problems := cron.check_stored(trigger.config)):
+        raise InvalidTrigger({f"config.{name}": said for name, said in problems.items()})
     was_off = not trigger.enabled
     with transaction.atomic():
         # The gate first, as those do who count failures and put the trigger into error.

@@ -17,12 +17,12 @@ from django.db.models import OuterRef, Q, Subquery
 
 from agents.models import Agent, AgentStatus
 from config.lib import clock, wake
-from executions import holding, reaper, skipping, statements
+from executions import alerts, backlog, holding, live, notices, reaper, skipping, statements
 from executions.gates import agent_status
-from executions.models import TERMINAL, AgentGate, Execution, Reason, Step
+from executions.models import TERMINAL, AgentGate, AlertKind, Execution, Reason, Step
 from executions.queue import LOOK_AT_LEAST
 from triggers import schedules
-from triggers.models import Event, TriggerStatus
+from triggers.models import Event, Trigger, TriggerStatus
 from triggers.sources import manual
 
 log = logging.getLogger(__name__)
@@ -62,6 +62,7 @@ def sweep() -> None:
         wake_dispatcher_if_new,
         promote_due,
         holding.release,
+        backlog.settle,
         skip_unwanted,
         forget_sealed,
         reaper.reap,
@@ -79,7 +80,21 @@ def sweep() -> None:
 def fire_schedules() -> None:
     """Not while triggers are switched off: what is due meanwhile counts as missed."""
     if settings.TRIGGERS_ENABLED:
-        schedules.fire_due()
+        schedules.fire_due(tell_broken=_alert_broken)
+
+
+def _alert_broken(trigger: Trigger, message: str) -> None:
+    """Switching the trigger on again closes it (`launch.resume`)."""
+    alerts.raise_alert(
+        trigger.workspace_id,
+        AlertKind.TRIGGER_ERROR,
+        f"The schedule of {trigger.name} cannot go on. {message} Mend it, then enable it again.",
+        trigger=trigger,
+        agent_id=trigger.agent_id,
+        dedupe_key=f"schedule:{trigger.pk}",
+    )
+    news = notices.trigger_error(trigger_id=trigger.pk, agent_id=trigger.agent_id, message=message)
+    live.push(trigger.workspace_id, news)
 
 
 def wake_dispatcher_if_new() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+
 from agents.models import Agent
 from config.lib import clock
 from executions.gates import Asked, Key, Ready, Room, claim_gates, unsigned_share
@@ -26,6 +28,19 @@ def why(execution: Execution) -> str:
     )
 
 
+def what_is_full(trigger: Trigger, *, is_unsigned: bool) -> str:
+    """The same for a run that the trigger would make now; empty where it would start at once.
+
+    `trigger` was read with its agent and workspace. A query per claim gate.
+    """
+    now, nobody = clock.now(), uuid.UUID(int=0)
+    row = Ready(
+        nobody, trigger.agent_id, trigger.pk, 0, 0, False, False, now, is_unsigned=is_unsigned
+    )
+    trigger.agent.workspace = trigger.workspace
+    return _asked(row, trigger.agent, trigger)
+
+
 def _full(execution: Execution, agent: Agent, trigger: Trigger) -> str:
     row = Ready(
         execution.pk,
@@ -39,7 +54,13 @@ def _full(execution: Execution, agent: Agent, trigger: Trigger) -> str:
         execution.is_unsigned,
     )
     agent.workspace = execution.workspace
-    asked = Asked([AgentGate(agent=agent)], [trigger], clock.now())
+    return _asked(row, agent, trigger)
+
+
+def _asked(row: Ready, agent: Agent, trigger: Trigger) -> str:
+    known = AgentGate.objects.filter(pk=agent.pk).first() or AgentGate(agent=agent)
+    known.agent = agent
+    asked = Asked([known], [trigger], clock.now())
     keys: tuple[Key, ...] = (("agent", agent.pk), ("trigger", trigger.pk))
     for gate in claim_gates():
         rooms = gate.free(asked) if gate.counts(row) else {}

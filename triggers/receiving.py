@@ -172,7 +172,8 @@ def _judge(arrival: Arrival) -> Accepted | Answer | Refused:
 def _ask_for_room(arrival: Arrival) -> None:
     assert arrival.endpoint
     if wait := backlog.seconds_to_wait(arrival.endpoint.workspace):
-        arrival.answer = _later("queue_full", backlog.MESSAGE, wait)
+        said = backlog.message(arrival.endpoint.workspace)
+        arrival.answer = _later("queue_full", said, wait)
 
 
 def _store(arrivals: Sequence[Arrival]) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -122,17 +123,25 @@ class _Batch:
     broken: dict[uuid.UUID, str] = field(default_factory=dict)
 
 
-def fire_due(*, now: dt.datetime | None = None) -> int:
-    """Fires what is due, batch by batch, until nothing is; answers how many events were made."""
+TellBroken = Callable[[Trigger, str], None]
+
+
+def fire_due(*, now: dt.datetime | None = None, tell_broken: TellBroken | None = None) -> int:
+    """Fires what is due, batch by batch, until nothing is; answers how many events were made.
+
+    `tell_broken(trigger, message)` hears of each schedule that cannot go on.
+    """
     fired = 0
     while True:
-        taken, made = _fire_batch(now=now)
+        taken, made = _fire_batch(now=now, tell_broken=tell_broken)
         fired += made
         if taken < settings.CRON_BATCH:
             return fired
 
 
-def _fire_batch(*, now: dt.datetime | None) -> tuple[int, int]:
+def _fire_batch(
+    *, now: dt.datetime | None, tell_broken: TellBroken | None = None
+) -> tuple[int, int]:
     """Four statements and one per 500 events. Answers how many schedules it took and how many events it made."""
     with transaction.atomic():
         batch = _Batch(now or clock.now())
@@ -146,7 +155,8 @@ def _fire_batch(*, now: dt.datetime | None) -> tuple[int, int]:
                 "move_schedules", {"now": batch.now, "rows": json.dumps(batch.rows).decode()}
             )
     for trigger_id, message in batch.broken.items():  # apart: an edit locks trigger, then schedule
-        Trigger.objects.fail(trigger_id, message=message)
+        if Trigger.objects.fail(trigger_id, message=message) and tell_broken:
+            tell_broken(Trigger.objects.get(pk=trigger_id), message)
     return len(found), len(batch.drafts)
 
 

@@ -144,7 +144,8 @@ async def perform(scene: Scene, values: dict[str, Any]) -> dict[str, Any]:
     seconds = seconds or http.TOTAL_SECONDS
     named = (value for name, value in headers.items() if is_secret_name(name))
     known = (*named, *scene.secrets)
-    async with hosts.calling(scene.workspace_id, http.host_of(url), seconds=seconds) as call:
+    host, place = http.host_of(url), http.place_of(url)
+    async with hosts.calling(scene.workspace_id, host, seconds=seconds, place=place) as call:
         answer = await http.request(
             method,
             url=url,

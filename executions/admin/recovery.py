@@ -30,6 +30,7 @@ from executions.pages.ground import uuid_or_none
 from executions.replay import Plan, Replayed
 from executions.resolving import Resolution
 from triggers.models import Event, EventState, Trigger, TriggerStatus
+from triggers.problems import InvalidTrigger
 
 Planner = Callable[[models.QuerySet[Any]], Plan]
 CarryOut = Callable[[Plan], Replayed]
@@ -83,7 +84,10 @@ def resume(request: HttpRequest, agent: Agent, cleaned: dict[str, Any]) -> Done:
 
 
 def resume_trigger(request: HttpRequest, trigger: Trigger, cleaned: dict[str, Any]) -> Done:
-    planned, done = replaying.resume_trigger(trigger)
+    try:
+        planned, done = replaying.resume_trigger(trigger)
+    except InvalidTrigger as error:
+        raise Refused(str(error)) from None
     told = {"replayed": replaying.summary(planned, done)}
     return Done(f"{trigger} listens again. {recovery.said(done)}", after=told)
 

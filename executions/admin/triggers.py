@@ -30,10 +30,15 @@ from executions.pages import words
 from triggers import sources
 from triggers.event_types import InvalidPayload
 from triggers.models import Trigger
+from triggers.problems import InvalidTrigger
+from triggers.sources import webhook
 
 
 def enable(request: HttpRequest, trigger: Trigger, cleaned: dict[str, Any]) -> Done:
-    launch.resume(trigger)
+    try:
+        launch.resume(trigger)
+    except InvalidTrigger as error:
+        raise Refused(str(error)) from None
     return Done(f"{trigger} listens.")
 
 
@@ -216,7 +221,7 @@ class TriggerAdmin(WorkspaceModelAdmin):
     def listens_to(self, row: Trigger) -> str:
         context = {
             "said": sources.find(row.trigger_type).describe(row.config),
-            "is_unsigned": webhooks.is_unsigned(row),
+            "is_unsigned": webhook.is_unsigned(row.config),
         }
         return render_to_string("admin/listens_to.html", context)
 

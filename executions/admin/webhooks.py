@@ -147,15 +147,9 @@ def panel(request: HttpRequest, trigger: Trigger) -> Panel | None:
         webhook.masked_url(endpoint),
         label,
         setup,
-        is_unsigned(owner),
+        webhook.is_unsigned(owner.config),
         None if owner.pk == trigger.pk else owner,
         reverse("admin:triggers_trigger_show_address", args=[trigger.pk]) if may_show else "",
         f"{reverse('admin:triggers_webhookrejection_changelist')}?trigger={trigger.pk}",
         until if until and until > clock.reckoned() else None,
     )
-
-
-def is_unsigned(trigger: Trigger) -> bool:
-    """Whether everybody who knows the trigger's own address can start it."""
-    given = trigger.config.get("webhook_config")
-    return is_webhook(trigger) and isinstance(given, dict) and given.get("unsigned") is True

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 from django.conf import settings
 from django.db import models
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, Now
 
 from agents.models import Agent
 from config.lib.ids import uuid7
@@ -26,6 +27,11 @@ class AlertKind(models.TextChoices):
 
 
 class AlertQuerySet(models.QuerySet["Alert"]):
+    def count_again(self, workspace_id: Any, dedupe_key: str, *, times: int) -> int:
+        """What is open happened once more. Uses the index alert_once."""
+        mine = self.filter(workspace_id=workspace_id, dedupe_key=dedupe_key, resolved_at=None)
+        return mine.update(times=models.F("times") + times, last_at=Now())
+
     def see(self, *, user_id: int | None, now: dt.datetime) -> int:
         """Marks what nobody has seen; the first one who did is kept."""
         return self.filter(seen_at=None).update(seen_at=now, seen_by_id=user_id)
@@ -61,6 +67,8 @@ class Alert(models.Model):
     execution_id = models.UUIDField(null=True, blank=True)
     dedupe_key = models.CharField(max_length=200)
     cause = models.CharField(max_length=200, blank=True, default="")  # of letters: one an hour
+    times = models.PositiveIntegerField(default=1, db_default=1)  # that it happened while open
+    last_at = models.DateTimeField(null=True, blank=True)  # when it last happened again
     seen_at = models.DateTimeField(null=True, blank=True)
     seen_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"

@@ -25,6 +25,7 @@ from executions.pages.ground import PageRequest, action, back, page, show
 from executions.replay import Plan, Replayed
 from executions.resolving import Resolution
 from triggers.models import Event, EventState, Trigger
+from triggers.problems import InvalidTrigger
 
 PREVIEW = 15  # runs named on the page that asks
 
@@ -137,17 +138,21 @@ def resume_trigger(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
     rows = Trigger.objects.visible().select_related("agent", "workspace")
     trigger = get_object_or_404(rows, pk=pk, workspace=request.workspace)
     before, again = trigger.status, "replay" in request.POST and "replay" in request.scopes
-    with transaction.atomic():
-        told: dict[str, Any] = {}
-        if again:
-            planned, done = replay.resume_trigger(trigger)
-            _tell(request, done)
-            told = {"replayed": replay.summary(planned, done)}
-        else:
-            launch.resume(trigger)
-        after = {"status": trigger.status, **told}
-        audit.record(request, "enable", trigger, before={"status": before}, after=after)
-    messages.success(request, f"{trigger.name} listens again.")
+    try:
+        with transaction.atomic():
+            told: dict[str, Any] = {}
+            if again:
+                planned, done = replay.resume_trigger(trigger)
+                _tell(request, done)
+                told = {"replayed": replay.summary(planned, done)}
+            else:
+                launch.resume(trigger)
+            after = {"status": trigger.status, **told}
+            audit.record(request, "enable", trigger, before={"status": before}, after=after)
+    except InvalidTrigger as error:
+        messages.error(request, f"{trigger.name} cannot listen: {error}")
+    else:
+        messages.success(request, f"{trigger.name} listens again.")
     return back(request, fallback=reverse("agent", args=[trigger.agent_id]))
 
 

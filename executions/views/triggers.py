@@ -230,7 +230,10 @@ class TriggerView(WorkspaceViewSet):
             trigger = self.locked_object()
             self._refuse_builtin(trigger)
             before = trigger.status
-            switch(trigger)
+            try:
+                switch(trigger)
+            except blueprint.InvalidTrigger as error:
+                raise failures.of_trigger(error) from None
             after = {"status": trigger.status, **({"replayed": more} if more else {})}
             self.record(verb, trigger, before={"status": before}, after=after)
         return self.answer(self.represent(self.get_object()))

@@ -15,6 +15,7 @@ from rest_framework.test import APIClient
 
 from crm import backlog
 from crm.models import Contact, Form, FormSubmission, Workspace
+from executions import backlog as works
 from executions.models import Alert, AlertKind, Execution
 from tests.stories import MakeAgent, MakeTrigger
 from triggers.models import Event
@@ -127,3 +128,23 @@ def test_a_process_counts_once_a_second_and_adds_what_it_let_in(
         waits = [backlog.seconds_to_wait(acme) for _ in range(5)]
     assert waits == [0, 0, 0, 30, 30]
     assert len(queries) == 1
+
+
+@pytest.mark.usefixtures("no_memory")
+def test_the_bound_is_named_and_its_alert_closes_by_itself(
+    api: APIClient, acme: Workspace, fill: Callable[[int, str], None]
+) -> None:
+    Workspace.objects.update(queue_limit=10)
+    fill(10, "queued")
+    answer = api.post(EMIT, BODY)
+    assert "its bound is 10 runs and events" in answer.json()["error_message"]
+    assert answer.json()["details"] == {"bound": 10}
+    alert = Alert.objects.get(kind=AlertKind.QUEUE_FULL)
+    assert "10 runs and events wait, which is the bound" in alert.message
+    assert "queue limit in the workspace's settings" in alert.message
+    assert works.settle() == 0
+    Execution.objects.filter(pk=Execution.objects.values("pk")[:1]).update(status="completed")
+    assert works.settle() == 1
+    alert.refresh_from_db()
+    assert alert.resolved_at is not None
+    assert works.settle() == 0

@@ -61,3 +61,15 @@ def test_what_it_is_about_is_its_cause(acme: Workspace, make_agent: MakeAgent) -
     alerts.raise_alert(acme.pk, AlertKind.DEAD_EVENT, "Bad", dedupe_key="2")
     causes = Alert.objects.order_by("id").values_list("cause", flat=True)
     assert list(causes) == [f"poison:{agent.pk}", "dead_event:"]
+
+
+def test_what_happens_again_is_counted_on_the_open_alert(acme: Workspace, news: list[str]) -> None:
+    for times in (1, 2, 3):
+        alerts.raise_alert(acme.pk, AlertKind.LOOP, "Round", dedupe_key="x", times=times)
+    alert = Alert.objects.get()
+    assert alert.times == 6
+    assert alert.last_at is not None
+    assert news == ["alert:raised"]
+    alerts.resolve(Alert.objects.all(), user_id=None, now=clock.now())
+    alerts.raise_alert(acme.pk, AlertKind.LOOP, "Round", dedupe_key="x")
+    assert sorted(Alert.objects.values_list("times", flat=True)) == [1, 6]

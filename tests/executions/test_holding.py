@@ -397,3 +397,21 @@ class TestBreaker:
             hosts.note_failure(acme.pk, "h.example:443", error="no")
         FailingHost.objects.update(failed_at=clock.now() - dt.timedelta(hours=1))
         assert hosts.note_failure(acme.pk, "h.example:443", error="no").failures == 1
+
+
+def test_a_held_run_names_its_own_call(
+    provider: Provider, begin: Callable[..., Any], run_everything_due: Run
+) -> None:
+    provider.status = 503
+    for name, runs in (("A", 4), ("B", 1)):
+        url = provider.server.url_for(f"/{name.lower()}-orders")
+        begin(runs, {"action": "http_request", "params": {"url": url}}, name=name)
+        run_everything_due()
+        Execution.objects.filter(status=Status.RETRYING).update(run_at=clock.now())
+        run_everything_due()
+    held = Execution.objects.get(agent_name="B")
+    assert held.status == Status.QUEUED
+    assert "/b-orders" in held.error_message
+    assert "/a-orders" not in held.error_message
+    assert "answered 5" in held.error_message
+    assert "orders" not in Alert.objects.get(kind=AlertKind.HOST_AWAY).message

@@ -161,6 +161,11 @@ def check_given(expression: Any, zone: Any) -> Problems:
     return problems or check_times(expression, zone)
 
 
+def check_stored(config: Config) -> Problems:
+    """`check_times` of a trigger that was right when it was saved: time zones come and go."""
+    return check_given(config.get("cron_expression"), config.get("timezone", "UTC"))
+
+
 def check_times(expression: str, zone: str) -> Problems:
     """What is wrong with an expression or its zone, by field."""
     try:

@@ -212,7 +212,7 @@ class WebhookSource(Source):
         return problems | _rule_problems(config.get("validation_rules", {}))
 
     def warnings(self, config: Config) -> list[str]:
-        if config.get("webhook_config", {}).get("unsigned") is True:
+        if is_unsigned(config):
             return [
                 "Requests are not signed: everybody who knows the address can start this trigger."
             ]
@@ -245,6 +245,12 @@ def own_schemas(workspace: Workspace) -> dict[str, dict[str, Any]]:
         "custom_parser_code", "validation_code"
     )
     return {type_name(row.name): own_types.payload_schema(row, SCHEMA) for row in rows}
+
+
+def is_unsigned(config: Config) -> bool:
+    """Whether everybody who knows the trigger's own address can start it."""
+    given = config.get("webhook_config")
+    return isinstance(given, dict) and given.get("unsigned") is True
 
 
 def topic(trigger_id: uuid.UUID | str) -> str:

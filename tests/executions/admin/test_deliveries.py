@@ -63,7 +63,7 @@ def test_a_test_of_every_type_is_proved_and_stored(
         assert secret not in page
         assert Event.objects.filter(type=f"webhook.{kind}").count() == number
     entry = AuditEntry.objects.filter(verb="send_test").latest("id")
-    assert entry.after["status"] == 202
+    assert (entry.after or {})["status"] == 202
 
 
 def test_a_test_that_is_refused_says_why(ann: Client, make_agent: MakeAgent) -> None:
@@ -99,10 +99,11 @@ def test_the_list_shows_what_came_and_leads_to_it(ann: Client, hook: Trigger) ->
         detail="The signature is missing.", method="POST", headers={"x-kind": "<b>order</b>"},
     )  # fmt: skip
     dispatcher.dispatch()
+    event = Event.objects.delivered().get()
     shown = ann.get(LIST).content.decode()
     assert shown.count("The signature is missing.") == 1
     assert "Hook: queued." in shown
-    assert page_of("event_change", Event.objects.delivered().get()) in shown
+    assert page_of("event_change", event) in shown
     refused = page_of("webhookrejection_change", WebhookRejection.objects.get())
     assert refused in shown
     page = ann.get(refused).content.decode()
@@ -111,7 +112,7 @@ def test_the_list_shows_what_came_and_leads_to_it(ann: Client, hook: Trigger) ->
     for asked, number in [
         ("outcome=rejected", 1), ("outcome=accepted", 1), ("outcome=skipped", 0), ("reason=unverified", 1),
         ("time=hour", 2), (f"trigger={hook.pk}", 2), ("service=github", 0), ("q=nothing", 0), ("trigger=x", 2),
-        (f"q={Event.objects.delivered().get().pk}", 1), (f"before={Event.objects.delivered().get().pk}", 0), ("before=x", 2),
+        (f"q={event.pk}", 1), (f"before={event.pk}", 0), ("before=x", 2),
     ]:  # fmt: skip
         answer = ann.get(f"{LIST}?{asked}")
         assert (asked, len(answer.context["cl"].result_list)) == (asked, number)
@@ -144,7 +145,7 @@ def test_a_delivery_is_sent_again_as_a_new_event(ann: Client, hook: Trigger) -> 
     dispatcher.dispatch()
     assert Execution.objects.filter(event=again).count() == 1
     entry = AuditEntry.objects.get(verb="send_again")
-    assert (entry.after["event_id"], entry.target_id) == (str(again.pk), str(first.pk))
+    assert ((entry.after or {})["event_id"], entry.target_id) == (str(again.pk), str(first.pk))
     assert "Sent again" in ann.get(page_of("event_change", again)).content.decode()
     assert "sent again" in ann.get(LIST).content.decode()
 

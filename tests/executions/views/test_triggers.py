@@ -11,12 +11,14 @@ from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
 from agents.models import Agent, AgentStatus
+from config.lib import clock
 from crm.models import Role, Workspace
-from executions.models import AuditEntry, Execution, Status, TriggerGate
+from executions import dispatcher, queue, sweep
+from executions.models import Alert, AuditEntry, Execution, Status, TriggerGate
 from tests.conftest import MakeClient, MakeMember
 from tests.executions.views.conftest import MakeTrigger
-from triggers import event_types
-from triggers.models import Event, Trigger, TriggerStatus
+from triggers import event_types, events
+from triggers.models import Event, Schedule, Trigger, TriggerStatus
 
 URL = "/api/v1/triggers"
 EATEN = event_types.register(
@@ -336,6 +338,64 @@ def test_status_says_what_is_in_the_way(
     Trigger.objects.filter(pk=trigger.pk).update(ignore_cooldown=True)
     assert api.get(f"{URL}/{trigger.pk}/status").json()["in_cooldown"] is False
     assert gate.trigger_id == trigger.pk
+
+
+@pytest.mark.parametrize(
+    "limits, fields, said",
+    [
+        ({"max_executions_per_minute": 1}, {}, "in the last minute as it may (1)"),
+        ({"max_executions_per_day": 1}, {}, "as many runs today as it may"),
+        ({"max_concurrent": 1}, {}, "of the agent as may be at work at once (1)"),
+        ({}, {"max_executions_per_hour": 1}, "in the last hour as it may (1)"),
+        ({}, {"max_concurrent": 1}, "of the trigger as may be at work at once (1)"),
+    ],
+    ids=["minute", "day", "agent", "hour", "trigger"],
+)
+def test_status_is_not_ready_while_a_limit_holds(
+    limits: dict[str, int],
+    fields: dict[str, int],
+    said: str,
+    api: APIClient,
+    acme: Workspace,
+    agent: Agent,
+    make_trigger: MakeTrigger,
+) -> None:
+    Agent.objects.update(restrictions=limits)
+    trigger = make_trigger(**fields)
+    assert api.get(f"{URL}/{trigger.pk}/status").json()["is_ready"] is True
+    events.emit(trigger.topic, workspace_id=acme.pk, payload={})
+    dispatcher.dispatch()
+    queue.claim(lease=uuid.uuid4(), worker="test", places=10)
+    state = api.get(f"{URL}/{trigger.pk}/status").json()
+    wrong = {check["check"]: check["message"] for check in state["diagnosis"] if not check["ok"]}
+    assert wrong.keys() == {"limits"}
+    assert said in wrong["limits"]
+    assert state["is_ready"] is False
+
+
+def test_status_of_a_schedule_that_cannot_be_read(
+    api: APIClient, make_trigger: MakeTrigger
+) -> None:
+    trigger = make_trigger(trigger_type="cron", config={"cron_expression": "0 9 * * *"})
+    assert api.get(f"{URL}/{trigger.pk}/status").json()["is_ready"] is True
+    Schedule.objects.update(timezone="Atlantis/Sunken", next_fire_at=clock.now())
+    Trigger.objects.update(config={"cron_expression": "0 9 * * *", "timezone": "Atlantis/Sunken"})
+    sweep.fire_schedules()
+    state = api.get(f"{URL}/{trigger.pk}/status").json()
+    assert (state["status"], state["is_ready"]) == ("error", False)
+    assert "Atlantis/Sunken" in state["schedule"]["description"]
+    alert = Alert.objects.get()
+    assert (alert.kind, alert.trigger_id, alert.resolved_at) == ("trigger_error", trigger.pk, None)
+    assert "cannot go on" in alert.message
+    refused = api.post(f"{URL}/{trigger.pk}/enable")
+    assert (refused.status_code, list(refused.json()["details"])) == (400, ["config.timezone"])
+    api.patch(
+        f"{URL}/{trigger.pk}", {"config": {"cron_expression": "0 9 * * *", "timezone": "UTC"}}
+    )
+    assert api.post(f"{URL}/{trigger.pk}/enable").status_code == 200
+    alert.refresh_from_db()
+    assert alert.resolved_at is not None
+    assert api.get(f"{URL}/{trigger.pk}/status").json()["is_ready"] is True
 
 
 @pytest.mark.parametrize("verb", ["test", "dry-run"])
