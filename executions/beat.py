@@ -5,6 +5,7 @@ goes on when the machine's clock jumps or the broker hangs.
 from __future__ import annotations
 
 import datetime as dt
+import time
 from functools import cached_property
 from typing import Any
 
@@ -12,6 +13,7 @@ from django_celery_beat.models import IntervalSchedule, PeriodicTask
 from django_celery_beat.schedulers import DatabaseScheduler, ModelEntry
 
 from config.lib import broker, wake
+from executions import heartbeats
 
 PATIENCE_SECONDS = 4.0  # with a broker that does not answer
 STRANGE_SECONDS = 10.0  # `tick` is due each second: a first run that is further away than this means a clock set back
@@ -34,6 +36,7 @@ class SteadyScheduler(DatabaseScheduler):  # type: ignore[misc]
 
     Entry = SteadyEntry
     _heap: list[Any] | None
+    _told_at = float("-inf")
 
     @cached_property
     def connection(self) -> Any:
@@ -41,11 +44,19 @@ class SteadyScheduler(DatabaseScheduler):  # type: ignore[misc]
         return broker.connection(seconds=PATIENCE_SECONDS)
 
     def tick(self, *args: Any, **kwargs: Any) -> float:
+        self._tell()
         first = self._heap[0] if self._heap else None
         if first is not None and first.time > self._when(first.entry, STRANGE_SECONDS):
             self._heap = None  # made anew by asking each entry when it is due
         delay: float = super().tick(*args, **kwargs)
         return delay
+
+    def _tell(self) -> None:
+        """From inside the loop: a scheduler that hangs gives no sign."""
+        now = time.monotonic()
+        if now - self._told_at >= heartbeats.EVERY_SECONDS:
+            self._told_at = now
+            heartbeats.tell(heartbeats.SCHEDULER)
 
 
 def ensure_entries(**_: Any) -> None:

@@ -7,10 +7,12 @@ from __future__ import annotations
 from typing import Any
 
 from celery import shared_task
-from celery.signals import worker_init, worker_shutting_down
+from celery.signals import worker_init, worker_ready, worker_shutdown, worker_shutting_down
 
 from config.lib import wake
-from executions import alert_mail, dispatcher, executor, prune, readiness, sweep
+from executions import alert_mail, dispatcher, executor, heartbeats, prune, sweep
+
+_heart = heartbeats.Heart()
 
 
 @shared_task(name=wake.DISPATCH)
@@ -33,7 +35,7 @@ def work_alone() -> int:
 
 @shared_task(name="executions.tick")
 def tick() -> None:
-    readiness.tick_seen()
+    heartbeats.tell(heartbeats.TICK)
     sweep.sweep_if_due()
 
 
@@ -56,3 +58,15 @@ def ready_driver(**_: Any) -> None:
 @worker_shutting_down.connect
 def stop_driver(**_: Any) -> None:
     executor.stop()
+
+
+@worker_ready.connect
+def begin_to_beat(sender: Any, **_: Any) -> None:
+    """In the worker's own process, not in those that do its tasks."""
+    queues = sender.app.amqp.queues.consume_from.values()
+    _heart.start(queue.alias or queue.name for queue in queues)
+
+
+@worker_shutdown.connect
+def end_the_beat(**_: Any) -> None:
+    _heart.stop()

@@ -16,7 +16,7 @@ from django.http import HttpRequest, HttpResponse
 from django_structlog.middlewares import RequestMiddleware
 
 _GROUP = re.compile(r"\(\?P(<\w+>)(?:[^()]|\([^()]*\))*\)")
-PROBES = {"healthz", "readyz"}
+PROBES = {"healthz", "readyz", "health", "metrics"}
 
 
 class RequestLogMiddleware(RequestMiddleware):

@@ -6,7 +6,9 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from executions import readiness
+from executions import health
+
+RETRY_AFTER_SECONDS = 5
 
 
 @never_cache
@@ -20,6 +22,8 @@ def healthz(request: HttpRequest) -> JsonResponse:
 @require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
     """This process can do its work; else 503."""
-    if all(readiness.checks().values()):
+    if health.is_ready():
         return JsonResponse({"status": "ready"})
-    return JsonResponse({"status": "not ready"}, status=503, headers={"Retry-After": "5"})
+    return JsonResponse(
+        {"status": "not ready"}, status=503, headers={"Retry-After": str(RETRY_AFTER_SECONDS)}
+    )

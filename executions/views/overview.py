@@ -6,6 +6,7 @@ import datetime as dt
 from typing import Any
 
 from django.conf import settings
+from django.db import InterfaceError, OperationalError
 from django.db.models import Count, Min, Q
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -15,12 +16,13 @@ from rest_framework.response import Response
 from config.lib import clock, ids
 from crm.models import Workspace
 from crm.rest import WorkspaceView
-from executions import readiness
+from executions import health
+from executions.health import LATE_SECONDS, Part
 from executions.models import AgentGate, Execution, Status
+from executions.views.health import RETRY_AFTER_SECONDS
 from triggers.models import Event, EventState, Trigger, TriggerStatus
 
 _DAY = dt.timedelta(hours=24)
-LATE_SECONDS = 60  # both take a second at most where all is well, however much there is to do
 
 
 class StatsShape(serializers.Serializer[dict[str, Any]]):
@@ -34,16 +36,30 @@ class StatsShape(serializers.Serializer[dict[str, Any]]):
     failed_events_24h = serializers.IntegerField(help_text="With a failed execution.")
 
 
+class PartShape(serializers.Serializer[dict[str, Any]]):
+    status = serializers.ChoiceField(choices=["up", "degraded", "down", "unknown", "unused"])
+    message = serializers.CharField()
+    age_seconds = serializers.FloatField(allow_null=True, help_text="Since its last sign of life.")
+    lag_seconds = serializers.FloatField(
+        allow_null=True,
+        help_text="How late its work is; of database and broker, how long they took to answer.",
+    )
+
+
 class HealthShape(serializers.Serializer[dict[str, Any]]):
-    status = serializers.ChoiceField(choices=["healthy", "degraded"])
+    status = serializers.ChoiceField(choices=["healthy", "degraded", "unhealthy"])
     triggers_enabled = serializers.BooleanField()
+    components = serializers.DictField(
+        child=PartShape(), help_text="scheduler, database, broker, worker, listener"
+    )
     checks = serializers.DictField(child=serializers.BooleanField())
-    waiting_events = serializers.IntegerField()
+    waiting_events = serializers.IntegerField(allow_null=True)
     oldest_waiting_seconds = serializers.FloatField(
-        allow_null=True, help_text="Since when an event waits to be taken."
+        allow_null=True, help_text="Since when an event of this workspace waits to be taken."
     )
     oldest_ready_seconds = serializers.FloatField(
-        allow_null=True, help_text="Since when an agent could start a run and nobody has looked."
+        allow_null=True,
+        help_text="Since when an agent of this workspace could start a run and nobody has looked.",
     )
 
 
@@ -56,25 +72,61 @@ class Stats(WorkspaceView):
 
 
 class Health(WorkspaceView):
-    """`checks`: what the service stands on, and whether this workspace's events are taken and its runs are started."""
+    """503 where a part is down. `checks`: in short, and whether this workspace's events are taken and its runs started.
 
-    @extend_schema(responses=HealthShape, operation_id="triggers_health")
+    While the database is away nobody can be recognised: then everybody hears of the parts, and nothing of a workspace.
+    """
+
+    parts: dict[str, Part]
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        # Who shows no key is turned away without asking the database; for all others it had better answer.
+        self.parts = health.look(anew="Authorization" in request.headers or bool(request.COOKIES))
+        if self.parts["database"].works:
+            try:
+                super().initial(request, *args, **kwargs)
+            except (OperationalError, InterfaceError):  # it went away just now
+                self.parts = health.look(anew=True)
+                if self.parts["database"].works:
+                    raise
+        if not self.parts["database"].works:
+            negotiated = self.perform_content_negotiation(request, force=True)
+            request.accepted_renderer, request.accepted_media_type = negotiated
+
+    @extend_schema(responses={200: HealthShape, 503: HealthShape}, operation_id="triggers_health")
     def get(self, request: Request) -> Response:
-        waiting = _waiting(self.workspace)
-        checks = {
-            **readiness.checks(),
-            "events_are_taken": (waiting["oldest_waiting_seconds"] or 0) < LATE_SECONDS,
-            "runs_are_started": (waiting["oldest_ready_seconds"] or 0) < LATE_SECONDS,
+        parts = self.parts
+        told = {
+            "triggers_enabled": settings.TRIGGERS_ENABLED,
+            "components": {name: part.told() for name, part in parts.items()},
+            "checks": {
+                "database": parts["database"].works,
+                "broker": parts["broker"].works,
+                "scheduler": parts["scheduler"].works,
+                "workers": parts["worker"].works,
+            },
+            **_NOBODYS,
         }
-        is_well = settings.TRIGGERS_ENABLED and all(checks.values())
-        return Response(
-            {
-                "status": "healthy" if is_well else "degraded",
-                "triggers_enabled": settings.TRIGGERS_ENABLED,
-                "checks": checks,
-                **waiting,
+        if parts["database"].works:
+            waiting = _waiting(self.workspace)
+            told["checks"] |= {
+                "events_are_taken": (waiting["oldest_waiting_seconds"] or 0) < LATE_SECONDS,
+                "runs_are_started": (waiting["oldest_ready_seconds"] or 0) < LATE_SECONDS,
             }
-        )
+            told |= waiting
+        if any(part.status == "down" for part in parts.values()):
+            retry = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+            return Response({"status": "unhealthy", **told}, status=503, headers=retry)
+        is_well = settings.TRIGGERS_ENABLED and all(told["checks"].values())
+        is_well = is_well and all(part.status in ("up", "unused") for part in parts.values())
+        return Response({"status": "healthy" if is_well else "degraded", **told})
+
+
+_NOBODYS: dict[str, Any] = {
+    "waiting_events": None,
+    "oldest_waiting_seconds": None,
+    "oldest_ready_seconds": None,
+}
 
 
 def _triggers(workspace: Workspace) -> dict[str, Any]:

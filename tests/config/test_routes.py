@@ -21,6 +21,7 @@ from rest_framework.test import APIClient
 from agents.models import Agent
 from crm import access
 from crm.models import SCOPES, Workspace
+from executions import heartbeats
 from tests.conftest import MakeClient
 from tests.rows import make, our_models
 from triggers.models import Trigger
@@ -78,6 +79,12 @@ def call(client: APIClient, route: Route, *, value: Any, body: Any = None, query
         if route.method == "GET"
         else send(url, {} if body is None else body, format="json")
     )
+
+
+@pytest.fixture(autouse=True)
+def all_processes_are_there() -> None:
+    """Health would say 503 without them, as it should."""
+    heartbeats.tell("scheduler", "tick", "dispatch", "execute", "alone")
 
 
 def assert_refused(answer: Any, status: int) -> None:

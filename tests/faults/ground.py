@@ -84,9 +84,14 @@ class Ground:
 
     # --- processes -------------------------------------------------------------------------------------------------
 
-    def start(self, *kinds: str, revived: bool = False) -> list[Process]:
-        """`start("worker", "agents", "agents")`: one process per word. `revived`: it is started again when it dies."""
-        found = [self._start(kind) for kind in kinds]
+    def start(
+        self, *kinds: str, revived: bool = False, through: Mapping[str, str] | None = None
+    ) -> list[Process]:
+        """`start("worker", "agents", "agents")`: one process per word. `revived`: it is started again when it dies.
+
+        `through`: addresses of servers that these processes have instead of their own, such as a link's.
+        """
+        found = [self._start(kind, through or {}) for kind in kinds]
         if revived:
             self._reviver = self._reviver or Reviver(self._nursery())
             for process in found:
@@ -103,9 +108,13 @@ class Ground:
         """How many processes were started again."""
         return self._reviver.deaths if self._reviver else 0
 
-    def _start(self, kind: str) -> Process:
+    def address_of(self, variable: str) -> str:
+        """Of a server: `DATABASE_URL` or `REDIS_URL`."""
+        return next(one.url for one in self._servers.values() if one.variable == variable)
+
+    def _start(self, kind: str, through: Mapping[str, str]) -> Process:
         program = self._program(kind, number=len(self._processes))
-        process = Process(kind, program, self._nursery().start(program))
+        process = Process(kind, program, self._nursery(through).start(program))
         self._processes.append(process)
         return process
 
@@ -117,10 +126,11 @@ class Ground:
         command = [f"{name}@%h" if word == f"{kind}@%h" else word for word in program.command]
         return dataclasses.replace(program, name=name, command=command, log=self.place.log(name))
 
-    def _nursery(self) -> Nursery:
-        key = tuple(sorted(self._settings.items()))
+    def _nursery(self, through: Mapping[str, str] | None = None) -> Nursery:
+        settings = {**self._settings, **(through or {})}
+        key = tuple(sorted(settings.items()))
         if key not in self._nurseries:
-            self._nurseries[key] = Nursery({**self._environment(), **self._settings})
+            self._nurseries[key] = Nursery({**self._environment(), **settings})
         return self._nurseries[key]
 
     def _environment(self) -> dict[str, str]:

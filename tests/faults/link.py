@@ -7,14 +7,14 @@ import select
 import socket
 import threading
 from collections.abc import Iterator
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 
 class Link:
-    """Listens on a free port of the loopback and passes bytes on to `host`:`port`."""
+    """Listens on a free port of the loopback and passes bytes on to (host, port), or to the socket at a path."""
 
-    def __init__(self, host: str, port: int) -> None:
-        self._to = (host, port)
+    def __init__(self, to: tuple[str, int] | str) -> None:
+        self._to = to
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listener.getsockname()[1])
         self._open: set[socket.socket] = set()
@@ -60,12 +60,19 @@ class Link:
         with near:
             if self._is_cut:
                 return
-            with socket.create_connection(self._to) as far:
+            with self._connect() as far:
                 self._open |= {near, far}
                 with contextlib.suppress(OSError):
                     self._pass_on(near, far)
                 self._open -= {near, far}
                 self._forgotten -= {near, far}
+
+    def _connect(self) -> socket.socket:
+        if isinstance(self._to, tuple):
+            return socket.create_connection(self._to)
+        far = socket.socket(socket.AF_UNIX)
+        far.connect(self._to)
+        return far
 
     def _pass_on(self, near: socket.socket, far: socket.socket) -> None:
         other = {near: far, far: near}
@@ -79,13 +86,24 @@ class Link:
                     other[end].sendall(chunk)
 
 
+_PORTS = {"amqp": 5672, "redis": 6379, "postgres": 5432}
+
+
 @contextlib.contextmanager
 def to(url: str) -> Iterator[tuple[Link, str]]:
-    """A link to the server of this address, and the address that goes through it."""
+    """A link to the server of this address, and the address that goes through it; that of a unix socket too."""
     parts = urlsplit(url)
-    link = Link(parts.hostname or "127.0.0.1", parts.port or 5672)
-    who = f"{parts.username}:{parts.password}@" if parts.username else ""
+    query = parse_qs(parts.query)
+    if parts.scheme == "unix":
+        link, through = Link(parts.path), f"redis://127.0.0.1:{{port}}/{query['db'][0]}"
+    elif "host" in query:
+        link = Link(f"{query['host'][0]}/.s.PGSQL.{parts.port or 5432}")
+        through = f"{parts.scheme}://{parts.username}@127.0.0.1:{{port}}{parts.path}"
+    else:
+        link = Link((parts.hostname or "127.0.0.1", parts.port or _PORTS[parts.scheme]))
+        who = f"{parts.username}:{parts.password}@" if parts.username else ""
+        through = urlunsplit(parts._replace(netloc=f"{who}127.0.0.1:{{port}}"))
     try:
-        yield link, urlunsplit(parts._replace(netloc=f"{who}127.0.0.1:{link.port}"))
+        yield link, through.format(port=link.port)
     finally:
         link.close()

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
 
 import pytest
+from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from config.lib import clock
 from crm.models import Workspace
-from executions import readiness
+from executions import health, heartbeats
 from executions.models import AgentGate, Status
 from tests.executions.views.conftest import MakeExecution, MakeTrigger
 from triggers.models import Event, Trigger, TriggerStatus
@@ -36,28 +38,57 @@ def test_stats_count_what_can_be_seen(
     assert foreign_api.get("/api/v1/triggers/stats").json()["total_events_24h"] == 0
 
 
-def test_health(api: APIClient, acme: Workspace, event: Event) -> None:
-    readiness.tick_seen()
-    told = api.get("/api/v1/triggers/health").json()
-    assert told["status"] == "healthy"
+@pytest.fixture
+def all_are_there(settings: Settings) -> Iterator[None]:
+    settings.CELERY_KEY_PREFIX = "test_overview:"
+    heartbeats._client().delete(heartbeats._key())
+    heartbeats.tell("scheduler", "tick", "dispatch", "execute", "alone")
+    health.forget()
+    yield
+    health.forget()
+
+
+def test_health(all_are_there: None, api: APIClient, acme: Workspace, event: Event) -> None:
+    answer = api.get("/api/v1/triggers/health")
+    told = answer.json()
+    assert (answer.status_code, told["status"]) == (200, "healthy")
+    assert set(told["components"]) == {"scheduler", "database", "broker", "worker", "listener"}
+    for part in told["components"].values():
+        assert set(part) == {"status", "message", "age_seconds", "lag_seconds"}
     assert set(told["checks"]) == {
-        "database", "broker", "workers", "events_are_taken", "runs_are_started",
+        "database", "broker", "scheduler", "workers", "events_are_taken", "runs_are_started",
     }  # fmt: skip
     assert all(told["checks"].values())
     assert told["waiting_events"] == 1
     assert told["oldest_waiting_seconds"] >= 0
 
 
-def test_health_says_what_is_away(api: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(readiness, "workers_are_about", lambda: False)
-    told = api.get("/api/v1/triggers/health").json()
-    assert (told["status"], told["checks"]["workers"]) == ("degraded", False)
+def test_health_says_what_is_away(all_are_there: None, api: APIClient) -> None:
+    heartbeats._client().zrem(heartbeats._key(), heartbeats._name("execute"))
+    answer = api.get("/api/v1/triggers/health")
+    told = answer.json()
+    assert (answer.status_code, told["status"]) == (503, "unhealthy")
+    assert told["checks"]["workers"] is False
+    assert (
+        told["components"]["worker"]["message"] == "No worker of the queue execute has been seen."
+    )
+    assert told["components"]["scheduler"]["status"] == "up"
+    assert answer["Retry-After"]
+
+
+def test_switched_off_is_not_well(all_are_there: None, api: APIClient, settings: Settings) -> None:
+    settings.TRIGGERS_ENABLED = False
+    answer = api.get("/api/v1/triggers/health")
+    assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
+
+
+def test_health_is_for_members_with_the_scope(db: None) -> None:
+    assert APIClient().get("/api/v1/triggers/health").status_code == 401
 
 
 def test_health_says_when_nobody_takes_events(
-    api: APIClient, foreign_api: APIClient, event: Event
+    all_are_there: None, api: APIClient, foreign_api: APIClient, event: Event
 ) -> None:
-    readiness.tick_seen()
     Event.objects.update(recorded_at=clock.now() - dt.timedelta(minutes=5))
     told = api.get("/api/v1/triggers/health").json()
     assert (told["status"], told["checks"]["events_are_taken"]) == ("degraded", False)
@@ -67,10 +98,14 @@ def test_health_says_when_nobody_takes_events(
 
 @pytest.mark.parametrize(("minutes", "is_well"), [(-5, False), (5, True)])
 def test_health_says_when_nobody_starts_runs(
-    api: APIClient, foreign_api: APIClient, trigger: Trigger, minutes: int, is_well: bool
+    all_are_there: None,
+    api: APIClient,
+    foreign_api: APIClient,
+    trigger: Trigger,
+    minutes: int,
+    is_well: bool,
 ) -> None:
     """A claim that has looked says when to look again: never more than a moment ago."""
-    readiness.tick_seen()
     at = clock.now() + dt.timedelta(minutes=minutes)
     AgentGate.objects.create(agent=trigger.agent, next_eligible_at=at)
     told = api.get("/api/v1/triggers/health").json()
