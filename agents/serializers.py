@@ -11,7 +11,7 @@ from rest_framework import serializers
 from agents import blueprint, validation
 from agents.actions import Effect
 from agents.llm import providers
-from agents.models import DEFAULT_RESTRICTIONS, Agent, AgentStatus
+from agents.models import DEFAULT_RESTRICTIONS, Agent, AgentStatus, ModelProvider
 from agents.steps import MAX_STEPS, ON_ERROR
 from agents.tools import MAX_TOOLS
 
@@ -139,6 +139,49 @@ class AgentSerializer(serializers.ModelSerializer[Agent]):
         if not isinstance(data, Mapping):
             raise serializers.ValidationError("Give an object.")
         return {name: data[name] for name in blueprint.FIELDS if name in data}
+
+
+class ModelProviderSerializer(serializers.ModelSerializer[ModelProvider]):
+    """Where language models are asked. The key is written, never answered."""
+
+    kind = serializers.CharField(
+        max_length=50, help_text=f"One of {', '.join(providers.KINDS)}: the wire that it speaks."
+    )
+    base_url = serializers.CharField(max_length=500, required=False, allow_blank=True)
+    api_key = serializers.CharField(
+        max_length=1000, required=False, allow_blank=True, write_only=True
+    )
+    has_key = serializers.SerializerMethodField()
+
+    class Meta:
+        model = ModelProvider
+        fields = (
+            "id",
+            "name",
+            "kind",
+            "base_url",
+            "api_key",
+            "has_key",
+            "created_at",
+            "updated_at",
+        )
+
+    def get_has_key(self, row: ModelProvider) -> bool:
+        return bool(row.api_key)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        before = self.instance
+        names = ("name", "kind", "base_url", "api_key")
+        values = {name: attrs.get(name, getattr(before, name, "")) for name in names}
+        if problems := providers.check(ModelProvider(**values), before=before):
+            raise serializers.ValidationError(problems)
+        return attrs
+
+
+class ModelTestSerializer(serializers.Serializer[Any]):
+    """Which model of the provider shall answer one word."""
+
+    model = serializers.CharField(max_length=150)
 
 
 class ActionSerializer(serializers.Serializer[Any]):

@@ -10,6 +10,8 @@ from config.lib.rest.routing import Router
 router = Router()
 router.register("api/v1/agents", views.AgentViewSet, basename="agent")
 
+router.register("api/v1/model-providers", views.ModelProviderViewSet, basename="model-provider")
+
 urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/actions", views.ActionList.as_view()),
     *router.urls,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from agents import llm, sealing, steps, tools
-from agents.llm import providers
+from agents import sealing, steps, tools
+from agents.llm import providers, schemas
 from agents.models import DEFAULT_RESTRICTIONS
 from agents.steps import Problems
 from config.lib.registry import closest
@@ -83,7 +83,7 @@ def _model(value: Any) -> Faults:
 
 
 def _output_schema(value: Any) -> Faults:
-    problem = llm.problem_of_schema(value) if value else ""
+    problem = schemas.problem_of(value) if value else ""
     return [("", problem)] if problem else []
 
 

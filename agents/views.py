@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+from django.db import IntegrityError, transaction
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
+from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from agents import actions, blueprint
-from agents.models import Agent, AgentStatus
-from agents.serializers import ActionSerializer, AgentSerializer
+from agents.llm import trial
+from agents.models import Agent, AgentStatus, ModelProvider
+from agents.serializers import (
+    ActionSerializer,
+    AgentSerializer,
+    ModelProviderSerializer,
+    ModelTestSerializer,
+)
 from config.lib.rest import CommaSeparated, Conflict, Filter, Invalid, Page
 from crm.rest import WorkspaceView, WorkspaceViewSet
 
@@ -54,6 +64,48 @@ def _store(agent: Agent, fields: dict[str, Any]) -> Agent:
 def _first(error: blueprint.InvalidAgent) -> str:
     path, messages = next(iter(error.problems.items()))
     return f"{path}: {messages[0]}"
+
+
+class ModelProviderViewSet(WorkspaceViewSet):
+    """Where the workspace's language models are asked, and with which keys. Keys are never answered."""
+
+    queryset = ModelProvider.objects.all()
+    serializer_class = ModelProviderSerializer
+    scopes = {
+        **dict.fromkeys(("create", "update", "partial_update", "destroy"), "admin"),
+        "test": "admin",
+    }
+    sort_fields = ("name", "created_at", "updated_at")
+    sort_default = "name"
+    put_is_partial = True
+
+    def perform_create(self, serializer: Any) -> ModelProvider:
+        return _named_once(lambda: serializer.save(**self.creation_values()))
+
+    def perform_update(self, serializer: Any) -> ModelProvider:
+        return _named_once(serializer.save)
+
+    @extend_schema(request=ModelTestSerializer, responses={200: OpenApiTypes.OBJECT})
+    @action(detail=True, methods=["post"])
+    def test(self, request: Request, pk: str) -> Response:
+        """Asks the provider for one word: `{"ok", "message", "seconds"}`."""
+        row = self.get_object()
+        given = ModelTestSerializer(data=request.data)
+        self.check(given)
+        ok, message, seconds = trial.tried(row, model=given.validated_data["model"])
+        self.record("test", row, after={"ok": ok})
+        return Response({"ok": ok, "message": message, "seconds": seconds})
+
+
+def _named_once(save: Callable[[], ModelProvider]) -> ModelProvider:
+    try:
+        with transaction.atomic():
+            return save()
+    except IntegrityError as error:
+        if "model_provider_once" in str(error):
+            taken = "A provider with this name exists already."
+            raise Conflict(taken, code="name_taken", details={"name": [taken]}) from None
+        raise
 
 
 class ActionList(WorkspaceView):

@@ -17,6 +17,12 @@ function show(state) {
   pulse.title = state === "live" ? "News arrive by themselves" : "What you see may be old; it is renewed as soon as the connection is back";
 }
 
+/** A model writes: what it has written so far, where its step stands on this page. */
+function spoken({ execution_id, step }) {
+  const place = document.querySelector(`[data-stream="${execution_id}:${step.number}"]`);
+  if (place) place.textContent = step.text;
+}
+
 for (const select of document.querySelectorAll("[data-submit-on-change]")) {
   select.addEventListener("change", () => select.form.requestSubmit());
 }
@@ -25,6 +31,7 @@ follow(document.body.dataset.livePath, {
   onState: show,
   onMissed: dirty,
   onNotice(notice) {
+    if (notice.step?.text) return spoken(notice);
     dirty();
     const words = inWords(notice);
     if (words) toast(document.getElementById("toasts"), words);

@@ -10,6 +10,7 @@ from django.contrib.auth.models import User
 from django.db import models
 from django.utils import timezone
 
+from agents.models import ModelProvider
 from crm.models import Workspace
 from triggers.models import Trigger
 
@@ -35,6 +36,8 @@ def make(model: type[models.Model], *, workspace: Workspace) -> models.Model:
     }
     if has_workspace(model):
         values["workspace"] = workspace
+    if model is ModelProvider:
+        values |= {"name": f"p{uuid.uuid4().hex[:12]}", "kind": "openai", "api_key": "sk-any"}
     if model is Trigger:
         values["config"] = {"event_type": "contact_created"}
     return model._default_manager.create(**values)

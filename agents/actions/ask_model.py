@@ -6,7 +6,7 @@ from typing import Any
 
 from agents import actions, llm, params, templating
 from agents.actions import ActionFailed, Effect, Scene
-from agents.llm import Question, providers
+from agents.llm import Question, providers, schemas
 from config.lib import json
 from crm.models import Workspace
 
@@ -60,7 +60,7 @@ def check(values: dict[str, Any], workspace: Workspace) -> dict[str, str]:
     model = values.get("model") or ""
     if model and not templating.variables_in(model) and providers.split(model) == ("", ""):
         problems["model"] = f"Write provider:model, such as openai:gpt-5.6 or {providers.RULES}."
-    if values.get("output_schema") and (problem := llm.problem_of_schema(values["output_schema"])):
+    if values.get("output_schema") and (problem := schemas.problem_of(values["output_schema"])):
         problems["output_schema"] = problem
     return problems
 

@@ -20,22 +20,20 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-import jsonschema_rs
-
 from agents import hosts
 from agents.actions import ActionFailed
-from agents.llm import offline, providers
+from agents.llm import offline, providers, schemas
+from agents.llm.providers import Provider
 from config.lib import json
 from config.lib.secrets import redact
 from config.lib.threads import in_thread
 
 SECONDS = 120.0  # one answer takes no longer
 MAX_OUTPUT_TOKENS = 4096
-MAX_SCHEMA = 32 * 1024
 MAX_DATA = 60_000  # bytes of data in one message; the rest reads "[truncated]"
 ANSWER = "answer"  # the name of the tool that carries a typed answer
 
@@ -211,25 +209,30 @@ async def fill(
     return Filled(answer.value, answer.model, answer.usage)
 
 
-async def _ask(question: Question, provider: providers.Provider, tell: Tell | None) -> Answer:
+async def _ask(question: Question, provider: Provider, tell: Tell | None) -> Answer:
     if provider.kind == providers.OFFLINE:
         answer = offline.answer(question)
         if tell and answer.text:
             tell(answer.text)
         return answer
-    from agents.llm import wire  # takes a second and 70 MB: only where a model is asked
-
     async with hosts.calling(
         question.workspace_id, provider.host, seconds=question.seconds
     ) as call:
-        try:
-            async with asyncio.timeout(question.seconds):
-                answer = await wire.request(question, provider, tell)
-        except TimeoutError:
-            message = f"{provider.name} did not answer within {question.seconds:g} s."
-            raise ActionFailed(message, retryable=True, host=provider.host) from None
+        answer = await request(question, provider, tell)
         call.answered = True
         return answer
+
+
+async def request(question: Question, provider: Provider, tell: Tell | None) -> Answer:
+    """Asks whatever the provider's breaker says; bounded in time."""
+    from agents.llm import wire  # takes a second and 70 MB: only where a model is asked
+
+    try:
+        async with asyncio.timeout(question.seconds):
+            return await wire.request(question, provider, tell)
+    except TimeoutError:
+        message = f"{provider.name} did not answer within {question.seconds:g} s."
+        raise ActionFailed(message, retryable=True, host=provider.host) from None
 
 
 def checked(question: Question, answer: Answer) -> Answer:
@@ -245,7 +248,7 @@ def checked(question: Question, answer: Answer) -> Answer:
         raise Unusable(
             "The model answered with a text, not with the fields asked for.", answer.usage
         )
-    for error in validator(question.schema).iter_errors(value):
+    for error in schemas.validator(question.schema).iter_errors(value):
         where = "".join(f".{part}" for part in error.instance_path)
         message = (
             f"The model's answer does not fit: {where.lstrip('.') or 'it'}: {error.message[:300]}"
@@ -262,38 +265,6 @@ def told(answer: Answer) -> dict[str, Any]:
         "input_tokens": usage.input_tokens,
         "output_tokens": usage.output_tokens,
     }
-
-
-def problem_of_schema(schema: Any) -> str:
-    """Why a JSON Schema cannot ask for an answer; empty where it can."""
-    if not isinstance(schema, dict) or schema.get("type") != "object":
-        return 'Give the JSON Schema of an object: {"type": "object", "properties": {...}}.'
-    if len(json.dumps(schema)) > MAX_SCHEMA:
-        return f"The schema is larger than {MAX_SCHEMA // 1024} KiB."
-    if any(_remote(schema)):
-        return "A schema may only refer to its own parts, such as #/$defs/address."
-    try:
-        validator(schema)
-    except ValueError as error:
-        return f"This is no JSON Schema: {str(error)[:300]}"
-    return ""
-
-
-def _remote(value: Any) -> Iterator[str]:
-    """Names of references that lead out of the schema."""
-    if isinstance(value, dict):
-        for name, item in value.items():
-            if name in ("$ref", "$dynamicRef") and not str(item).startswith("#"):
-                yield name
-            yield from _remote(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _remote(item)
-
-
-def validator(schema: dict[str, Any]) -> jsonschema_rs.Draft202012Validator:
-    """Raises ValueError for what is no schema."""
-    return jsonschema_rs.Draft202012Validator(schema)
 
 
 def _read(text: str) -> Any:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 LABEL = "[offline rules, no language model]"
 MAX_TEXT = 600
+_TECHNICAL = ("source", "type", "event_type", "timestamp", "currency", "kind")
 _WORD = re.compile(r"\w+")
 
 
@@ -167,7 +168,7 @@ def _summary(told: dict[str, Any]) -> str:
     plain = [
         (name, text)
         for name, text in texts
-        if not name.endswith(("id", "_at")) and "T" not in text[10:11]
+        if name not in _TECHNICAL and not name.endswith(("id", "_at")) and "T" not in text[10:11]
     ]
     plain.sort(key=lambda pair: (-len(pair[1]), pair[0]))
     said = "; ".join(f"{name}: {text[:160]}" for name, text in plain[:4])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from agents.actions import ActionFailed
 from agents.models import Agent, ModelProvider
 from config.lib.registry import closest
 
+Problems = dict[str, list[str]]
 OFFLINE = "offline"
 COMPATIBLE = "openai-compatible"
 RULES = "offline:rules"
@@ -37,6 +39,9 @@ KINDS: dict[str, tuple[tuple[str, ...], str]] = {
 }
 NEED_A_BASE_URL = (COMPATIBLE, "ollama", "vllm")
 WITHOUT_A_KEY = (COMPATIBLE, "ollama", "vllm")
+
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,49}")
 
 
 class NoProvider(ActionFailed):
@@ -111,6 +116,29 @@ def _of_environment(name: str, model: str) -> Provider:
     )
 
 
+def check(row: ModelProvider, *, before: ModelProvider | None = None) -> Problems:
+    """What is wrong with a provider, by field. `before`: the row as it is stored; its key goes to no other address."""
+    problems: Problems = {}
+    if not _NAME.fullmatch(row.name):
+        problems["name"] = ["Give small letters, digits or hyphens, such as openai or our-vllm."]
+    elif row.name == OFFLINE:
+        problems["name"] = [f"{OFFLINE} is the name of {RULES}, which needs no provider."]
+    if row.kind not in KINDS:
+        meant = closest(row.kind, KINDS)
+        hint = f" Did you mean {meant!r}?" if meant else f" There are: {', '.join(KINDS)}."
+        problems["kind"] = [f"There is no kind {row.kind[:50]!r}.{hint}"]
+    if row.base_url and (problem := http.problem_of(row.base_url)):
+        problems["base_url"] = [problem]
+    elif not row.base_url and row.kind in NEED_A_BASE_URL:
+        problems["base_url"] = ["Give the server's address, such as http://models.example/v1."]
+    if not row.api_key and row.kind in KINDS and row.kind not in WITHOUT_A_KEY:
+        problems["api_key"] = ["Give the key."]
+    moved = before is not None and (before.base_url, before.kind) != (row.base_url, row.kind)
+    if moved and before is not None and row.api_key and row.api_key == before.api_key:
+        problems["api_key"] = ["Give the key again: it was given for another address."]
+    return problems
+
+
 def problem_of(model: str, rows: Iterable[ModelProvider]) -> str:
     """Why the model cannot be asked here, and what to do; empty where nothing is known to be wrong. No query."""
     try:
@@ -120,14 +148,14 @@ def problem_of(model: str, rows: Iterable[ModelProvider]) -> str:
     return ""
 
 
-def problem_of_agent(agent: Agent) -> str:
-    """`problem_of` its model and those of its steps. Read it with `workspace__model_providers` prefetched."""
+def problem_of_agent(agent: Agent, rows: Iterable[ModelProvider] | None = None) -> str:
+    """`problem_of` its model and those of its steps. `rows`: the providers of its workspace, else one query."""
     asked = [step.get("params") or {} for step in agent.steps if step.get("action") == "ask_model"]
     named = [str(params.get("model") or "") or agent.model for params in asked]
     models = dict.fromkeys(named if agent.steps else filter(None, [agent.model]))
     if not models:
         return ""
-    rows = agent.workspace.model_providers.all()
+    rows = agent.workspace.model_providers.all() if rows is None else rows
     if "" in models:
         return "A step asks a model, and neither the step nor the agent says which."
     found = (problem_of(model, rows) for model in models if not model.startswith("@"))

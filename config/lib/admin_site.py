@@ -27,6 +27,7 @@ MENU = {
     "Automation": [
         ("agents.agent", "Agents", "smart_toy"),
         ("triggers.trigger", "Triggers", "bolt"),
+        ("agents.modelprovider", "Model providers", "psychology"),
     ],
     "Operations": [
         ("executions.execution", "Executions", "play_circle"),

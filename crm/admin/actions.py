@@ -55,7 +55,8 @@ Perform = Callable[[HttpRequest, Any, dict[str, Any]], Done]
 class ObjectAction:
     """`perform(request, row, cleaned form)` may raise Refused.
 
-    `ask`: a question that must be confirmed. `form(row)`: makes the form class.
+    `ask`: a question that must be confirmed. `form(row)`: makes the form class. `outside`: it waits for somebody
+    outside, so it is performed before the transaction of its audit row begins, and changes no row.
     """
 
     name: str
@@ -68,6 +69,7 @@ class ObjectAction:
     form: Callable[[Any], type[forms.Form]] | None = None
     shown: Callable[[Any], bool] = field(default=lambda _row: True)
     in_bulk: bool = True
+    outside: bool = False
 
     @property
     def at_once(self) -> bool:
@@ -125,8 +127,9 @@ class ActionsMixin(ModelAdmin[Any]):
     ) -> Done:
         """One transaction: the act and its audit row."""
         before = snapshot(row)
+        waited = action.perform(request, row, cleaned) if action.outside else None
         with transaction.atomic():
-            done = action.perform(request, row, cleaned)
+            done = waited or action.perform(request, row, cleaned)
             if not done.recorded:
                 fresh = type(row)._base_manager.filter(pk=row.pk).first()
                 was, now = difference(before, snapshot(fresh)) if fresh else (before, {})

@@ -6,14 +6,19 @@ from collections.abc import Iterable
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.urls import reverse
 from unfold.enums import ActionVariant
-from unfold.widgets import UnfoldAdminTextInputWidget
+from unfold.widgets import (
+    UnfoldAdminExpandableTextareaWidget,
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminTextInputWidget,
+)
 
-from agents import blueprint, validation
+from agents import blueprint, tools, validation
+from agents.llm import providers
 from agents.models import Agent, AgentStatus, default_restrictions
 from crm.admin.actions import Done, ObjectAction, Refused
 from crm.admin.base import WorkspaceModelAdmin
@@ -22,7 +27,7 @@ from crm.admin.forms import WorkspaceModelForm, add_problems
 from crm.admin.rows import PairsField
 from executions import launch
 from executions.admin import recovery, vocabulary
-from executions.admin.steps import LIMITS, LimitsField, StepsField
+from executions.admin.steps import LIMITS, LimitsField, SchemaField, StepsField, ToolsField
 from executions.admin.words import STATUS_OF_AGENT, agent_figures, badge, steps_said
 from executions.models import Status
 
@@ -32,18 +37,44 @@ class AgentForm(WorkspaceModelForm):
 
     name = forms.CharField(max_length=validation.MAX_NAME, widget=UnfoldAdminTextInputWidget)
     steps = StepsField(required=False, label="Steps")
+    model = forms.CharField(
+        required=False,
+        max_length=200,
+        widget=UnfoldAdminTextInputWidget,
+        help_text=f"provider:model, such as openai:gpt-5.6, or {providers.RULES}, which needs no key. "
+        "It drives an agent without steps; steps ask it with Ask model.",
+    )
+    instructions = forms.CharField(
+        required=False,
+        strip=False,
+        widget=UnfoldAdminExpandableTextareaWidget,
+        help_text="What the model shall do. Variables such as @contact.first_name are told apart, as data.",
+    )
+    tools = ToolsField(required=False, label="Tools of the model")
+    output_schema = SchemaField(required=False, label="Answer")
+    max_turns = forms.IntegerField(
+        required=False,
+        initial=25,
+        min_value=1,
+        max_value=validation.MAX_TURNS,
+        widget=UnfoldAdminIntegerFieldWidget,
+        help_text="How often the model may speak in one run.",
+    )
     restrictions = LimitsField(required=False, label="Limits", initial=default_restrictions)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if "steps" in self.fields:
-            self.fields["steps"].offer(self.workspace, self.instance)  # type: ignore[attr-defined]
+        for name in ("steps", "tools"):
+            if name in self.fields:
+                self.fields[name].offer(self.workspace, self.instance)  # type: ignore[attr-defined]
 
     def _post_clean(self) -> None:
         """In place of Django's own checks, which would copy the values onto the row before they are judged."""
         self.given = {
             name: self.cleaned_data[name] for name in blueprint.FIELDS if name in self.cleaned_data
         }
+        if self.given.get("max_turns", 0) is None:
+            del self.given["max_turns"]
         add_problems(
             self,
             validation.check(
@@ -118,7 +149,12 @@ class AgentAdmin(WorkspaceModelAdmin):
     list_filter = ["status"]
     search_fields = ["name", "description"]
     readonly_fields = ["status_now", "figures", "trigger_links", "created_at", "updated_at"]
-    readable = {"steps": "steps_read", "restrictions": "limits_read"}
+    readable = {
+        "steps": "steps_read",
+        "tools": "tools_read",
+        "output_schema": "answer_read",
+        "restrictions": "limits_read",
+    }
     change_form_outer_before_template = "admin/agent_warning.html"
     object_actions = [
         ObjectAction(
@@ -169,6 +205,13 @@ class AgentAdmin(WorkspaceModelAdmin):
                     "description": "Done in this order, each time one of its triggers fires.",
                 },
             ),
+            (
+                "Language model",
+                {
+                    "fields": ["model", "instructions", "tools", "output_schema", "max_turns"],
+                    "description": "An agent without steps is driven by its model, which may use these tools.",
+                },
+            ),
             ("Limits", {"fields": ["restrictions"]}),
             *history,
         ]
@@ -204,6 +247,15 @@ class AgentAdmin(WorkspaceModelAdmin):
     def steps_read(self, row: Agent) -> str:
         return render_to_string("admin/steps.html", {"steps": steps_said(row)})
 
+    @column("Tools of the model")
+    def tools_read(self, row: Agent) -> str:
+        return ", ".join(one.action.label for one in tools.read(row.tools).values()) or "none"
+
+    @column("Answer")
+    def answer_read(self, row: Agent) -> str:
+        names = (row.output_schema or {}).get("properties", {})
+        return f"fields: {', '.join(names)}" if row.output_schema else "a text"
+
     @column("Limits")
     def limits_read(self, row: Agent) -> str:
         found = [(label, row.limit(name)) for name, (label, _) in LIMITS.items()]
@@ -235,3 +287,5 @@ class AgentAdmin(WorkspaceModelAdmin):
         if not change:
             obj.created_by_id = request.user.pk
         blueprint.store(obj, form.given)
+        if problem := providers.problem_of_agent(obj):
+            messages.warning(request, problem)

@@ -6,6 +6,7 @@ from typing import Any
 
 from agents import actions, validation
 from agents.models import DEFAULT_RESTRICTIONS, Agent
+from agents.tools import NOT_FOR_MODELS
 from config.lib.problems import Problem
 from crm.admin.editors import EditorField, EditorWidget, refuse
 from crm.models import Membership, Workspace
@@ -38,22 +39,26 @@ class StepsField(EditorField):
 
     def offer(self, workspace: Workspace | None, agent: Agent | None) -> None:
         """What the editor may suggest in this workspace."""
-        known = {
-            name: {
-                "label": action.label,
-                "description": action.description,
-                "icon": action.icon,
-                "schema": action.schema,
-                "output": action.output_sample,
-            }
-            for name in actions.registry
-            for action in [actions.registry.get(name)]
-        }
         self.widget.config = {
-            "actions": known,
+            "actions": _offered(),
             "choices": _choices(workspace, agent),
             "variables": vocabulary.variables(workspace, agent),
         }
+
+
+def _offered() -> dict[str, dict[str, Any]]:
+    """The actions, as the editors need them."""
+    return {
+        name: {
+            "label": action.label,
+            "description": action.description,
+            "icon": action.icon,
+            "schema": action.schema,
+            "output": action.output_sample,
+        }
+        for name in actions.registry
+        for action in [actions.registry.get(name)]
+    }
 
 
 def _choices(workspace: Workspace | None, agent: Agent | None) -> dict[str, list[Any]]:
@@ -73,6 +78,51 @@ def _choices(workspace: Workspace | None, agent: Agent | None) -> dict[str, list
         "agent": list(others),
         "stage": list(workspace.stages),
     }
+
+
+class ToolsWidget(EditorWidget):
+    editor = "tools"
+    scripts = ("admin/value_editor.js", "admin/schema_form.js", "admin/tool_editor.js")
+
+
+class ToolsField(EditorField):
+    """Checked by `agents.validation`, as steps are."""
+
+    widget = ToolsWidget
+    empty = list
+
+    def read(self, value: Any) -> list[Any]:
+        if not isinstance(value, list):
+            refuse([Problem("", "Give a list of tools.")])
+        return list(value)
+
+    def offer(self, workspace: Workspace | None, agent: Agent | None) -> None:
+        known = {name: action for name, action in _offered().items() if name not in NOT_FOR_MODELS}
+        guarded = {
+            name: [
+                param
+                for param, schema in action["schema"].get("properties", {}).items()
+                if schema.get("x-guarded")
+            ]
+            for name, action in known.items()
+        }
+        self.widget.config = {
+            "actions": known,
+            "guarded": guarded,
+            "choices": _choices(workspace, agent),
+            "variables": vocabulary.variables(workspace, agent),
+        }
+
+
+class SchemaWidget(EditorWidget):
+    editor = "schema"
+    scripts = ("admin/value_editor.js", "admin/schema_form.js", "admin/tool_editor.js")
+
+
+class SchemaField(EditorField):
+    """A JSON Schema, or null; checked by `agents.validation`."""
+
+    widget = SchemaWidget
 
 
 class LimitsWidget(EditorWidget):

@@ -11,8 +11,9 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 
-from agents import actions
-from agents.models import Agent
+from agents import actions, tools
+from agents.llm import providers
+from agents.models import Agent, ModelProvider
 from config.lib import audit, clock
 from executions import launch, replay
 from executions.gates import daily_limit, unsigned_share
@@ -33,9 +34,13 @@ def agent_list(request: PageRequest) -> HttpResponse:
     rows = Agent.objects.filter(workspace=request.workspace).annotate(
         triggers_count=Count("triggers", filter=visible)
     )
+    found = list(rows.order_by("name").defer("instructions")[:PAGE])
+    known = list(ModelProvider.objects.filter(workspace=request.workspace))
+    for row in found:
+        row.model_problem = providers.problem_of_agent(row, known)  # type: ignore[attr-defined]
     context = {
         "section": "agents",
-        "agents": rows.order_by("name").defer("instructions")[:PAGE],
+        "agents": found,
         "new_agent_url": reverse("admin:agents_agent_add"),
     }
     return show(request, "agents", context)
@@ -50,6 +55,8 @@ def agent(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
     context = {
         "section": "agents",
         "agent": found,
+        "tools": list(tools.read(found.tools).values()),
+        "model_problem": providers.problem_of_agent(found),
         "steps": [_step(number, step) for number, step in enumerate(found.steps, start=1)],
         "triggers": [
             (t, _listens_to(t), _refused(t))
@@ -81,7 +88,9 @@ def _share_used(agent: Agent, gate: AgentGate | None) -> str:
 
 
 def _find(request: PageRequest, pk: uuid.UUID) -> Agent:
-    return get_object_or_404(Agent, pk=pk, workspace=request.workspace)
+    return get_object_or_404(
+        Agent.objects.select_related("workspace"), pk=pk, workspace=request.workspace
+    )
 
 
 def _step(number: int, step: Any) -> dict[str, Any]:

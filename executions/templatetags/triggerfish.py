@@ -11,7 +11,7 @@ from django import template
 from django.utils import timezone
 from django.utils.html import format_html
 
-from agents import actions
+from agents import actions, conversation
 from executions.models import Execution, Reason, Status
 from executions.pages.feed import label
 from triggers import operators
@@ -79,6 +79,8 @@ def event_label(name: str) -> str:
 
 @register.filter
 def action_label(name: str) -> str:
+    if name == conversation.TURN:
+        return "Model"
     return actions.registry.get(name).label if name in actions.registry else name
 
 

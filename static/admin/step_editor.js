@@ -63,7 +63,7 @@
     const focus = (index) => body.querySelectorAll(":scope > .tf-step")[index]?.querySelector("select")?.focus();
 
     function draw() {
-      const empty = steps.length ? [] : [el("p", {class: "tf-note"}, "No steps yet: the agent would do nothing. Add the first one.")];
+      const empty = steps.length ? [] : [el("p", {class: "tf-note"}, "No steps yet. Add the first one, or give the agent a language model below.")];
       body.replaceChildren(...steps.map(drawStep), ...empty, button("Add a step", "add", () => {
         steps.push({action: "", params: {}, on_error: "fail"});
         told();

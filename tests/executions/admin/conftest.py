@@ -12,7 +12,7 @@ from django.db import models
 from django.test import Client
 
 from agents import blueprint as agent_blueprint
-from agents.models import Agent
+from agents.models import Agent, ModelProvider
 from crm import tokens
 from crm.models import (
     Contact,
@@ -114,6 +114,9 @@ def one_of_each(workspace: Workspace, user: User) -> Things:
         AuditEntry.objects.create(
             workspace=workspace, actor=EVIL, verb="update", target_type="agent", target_name=EVIL,
             before={EVIL: EVIL}, after={},
+        ),
+        ModelProvider.objects.create(
+            workspace=workspace, name="evil", kind="openai", base_url="https://e.example/" + EVIL, api_key=EVIL,
         ),
         WebhookRejection.objects.create(
             workspace=workspace, trigger=trigger, status=401, reason="unverified", detail=EVIL, method="POST",
