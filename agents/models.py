@@ -11,6 +11,7 @@ from django.db import models
 from config.lib.ids import uuid7
 from config.lib.secrets import EncryptedTextField
 from crm.models import Workspace
+from crm.models.deleting import AnnouncedModel, AnnouncedQuerySet
 
 DEFAULT_RESTRICTIONS: dict[str, int | None] = {
     "max_executions_per_minute": 10,
@@ -32,7 +33,7 @@ class AgentStatus(models.TextChoices):
     ARCHIVED = "archived", "Archived"
 
 
-class AgentQuerySet(models.QuerySet["Agent"]):
+class AgentQuerySet(AnnouncedQuerySet["Agent"]):
     def change_status(self, pk: Any, *, to: str, now: dt.datetime) -> bool:
         """Whether this call moved the agent into the status (false: it was there already, or is gone)."""
         return self.filter(pk=pk).exclude(status=to).update(status=to, updated_at=now) == 1
@@ -43,7 +44,7 @@ class AgentQuerySet(models.QuerySet["Agent"]):
         return live.update(status=AgentStatus.PAUSED, updated_at=now) == 1
 
 
-class Agent(models.Model):
+class Agent(AnnouncedModel):
     """Runs when one of its triggers fires: a list of steps, or, without any, a language model with tools.
 
     `steps`: `[{"action": "create_note", "params": {...}, "on_error": "fail" | "continue"}]`.

@@ -21,6 +21,7 @@ from config.lib.rest import DeclaredFilters, Stale
 from config.lib.rest.filtering import StrictQuery
 from config.lib.rest.names import refuse_unknown
 from crm.models import Workspace
+from crm.signals import about_to_lock
 
 UUID_REGEX = "[0-9a-fA-F-]{32,36}"
 
@@ -100,8 +101,10 @@ class WorkspaceRows(StrictQuery, viewsets.GenericViewSet[Any]):
 
     def locked_object(self) -> Any:
         """`get_object`, read under the row's lock: call it inside `transaction.atomic()`."""
-        mine = self.get_queryset().model._default_manager.filter(workspace=self.workspace)
-        get_object_or_404(mine.select_for_update(no_key=True).order_by(), pk=self._pk())
+        model = self.get_queryset().model
+        rows = model._default_manager.filter(workspace=self.workspace, pk=self._pk()).order_by()
+        about_to_lock.send(model, rows=rows, deleting=False)
+        get_object_or_404(rows.select_for_update(no_key=True))
         return self.get_object()
 
     def _pk(self) -> Any:

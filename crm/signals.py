@@ -16,3 +16,8 @@ form_submitted = Signal()
 # How much work waits in a workspace? Arguments: sender (Workspace), workspace_id, limit: counting may stop there. The
 # receiver answers with a number, read a moment ago at most.
 backlog_asked = Signal()
+
+# Rows are about to be locked, because a person changes or deletes them: who keeps locks that come first in the order of
+# the house takes them now. Arguments: sender (the model), rows (a queryset of them), deleting. Told inside the
+# transaction that will lock them.
+about_to_lock = Signal()

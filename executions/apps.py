@@ -11,7 +11,7 @@ class ExecutionsConfig(AppConfig):
     verbose_name = "Executions"
 
     def ready(self) -> None:
-        from executions import audit, backlog, beat  # noqa: F401 - two receivers register themselves
+        from executions import audit, backlog, beat, gate_locks  # noqa: F401 - receivers register themselves
 
         registry.load("executions.actions")
         post_migrate.connect(beat.ensure_entries, sender=self, dispatch_uid="executions.beat")

@@ -17,7 +17,7 @@ from django.db import transaction
 
 from agents.models import FailingHost
 from config.lib import clock
-from executions import alerts, statements
+from executions import alerts, gate_locks, statements
 from executions.models import AgentGate, AlertKind, Execution
 from executions.models.querysets import ExecutionQuerySet
 
@@ -96,8 +96,11 @@ def _let_go(
 ) -> int:
     rows = waiting.order_by(*order).values_list("pk", "agent_id")[:limit]
     found: dict[uuid.UUID, uuid.UUID | None] = dict(rows)
-    released = Execution.objects.release(found)
-    AgentGate.objects.look_again({pk for pk in found.values() if pk}, now=now)
+    agents = {pk for pk in found.values() if pk}
+    with transaction.atomic():
+        gate_locks.of_agents(agents)
+        released = Execution.objects.release(found)
+        AgentGate.objects.look_again(agents, now=now)
     return released
 
 

@@ -18,7 +18,7 @@ from django.db import transaction
 from django.db.models import Count, Sum
 
 from config.lib import clock, wake
-from executions import alerts, completing, counting, evidence, live, logbook, notices
+from executions import alerts, completing, counting, evidence, gate_locks, live, logbook, notices
 from executions.models import AgentGate, AlertKind, Execution, Reason, Status, Step
 from executions.outcome import Outcome
 
@@ -78,7 +78,9 @@ def _standing_still(now: float) -> list[uuid.UUID]:
 def _take_away(lease: uuid.UUID) -> int:
     with transaction.atomic():
         now = clock.now()
-        lost = list(Execution.objects.running_under(lease).order_by("pk").select_for_update())
+        running = Execution.objects.running_under(lease)
+        gate_locks.of_agents(running.exclude(agent=None).values_list("agent_id", flat=True))
+        lost = list(running.order_by("pk").select_for_update())
         doubtful = set(
             Step.objects.filter(execution__in=lost, state="started", effect="outside").values_list(
                 "execution_id", flat=True

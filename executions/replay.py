@@ -230,6 +230,7 @@ def plan_refused(trigger: Trigger) -> Plan:
 def resume_trigger(trigger: Trigger) -> tuple[Plan, Replayed]:
     """Switches a trigger in error on and runs what it skipped meanwhile, at most 1,000, oldest first."""
     with transaction.atomic():
+        gate_locks.of_agents([trigger.agent_id])  # before its trigger's
         launch.resume(trigger)
         planned = plan_refused(trigger)
         return planned, carry_out(planned)

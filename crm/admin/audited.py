@@ -14,6 +14,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
 from config.lib import audit, json
+from crm.signals import about_to_lock
 
 _UNTOLD = frozenset({"password", "digest", "sealed", "updated_at", "last_login"})
 _LONGEST = 20_000
@@ -70,8 +71,9 @@ class AuditedAdmin(ModelAdmin[Any]):
         """On the way to a save the row is locked first: of two who save at once, the second sees what the first did."""
         row = super().get_object(request, object_id, from_field)
         if row is not None and request.method == "POST" and connection.in_atomic_block:
-            rows = type(row)._base_manager.select_for_update(no_key=True)
-            rows.filter(pk=row.pk).values_list("pk").first()
+            rows = type(row)._base_manager.filter(pk=row.pk)
+            about_to_lock.send(type(row), rows=rows, deleting=False)
+            rows.select_for_update(no_key=True).values_list("pk").first()
             row = super().get_object(request, object_id, from_field)
         if row is not None:
             row._before = snapshot(row)

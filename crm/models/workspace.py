@@ -16,6 +16,7 @@ from django.db import models, transaction
 from config.lib.ids import uuid7
 from crm import retention
 from crm.models.tracking import TrackedModel, TrackedQuerySet
+from crm.signals import about_to_lock
 
 DEFAULT_STAGES = ["Lead", "Qualified", "Proposal", "Negotiation", "Closed Won", "Closed Lost"]
 
@@ -90,6 +91,8 @@ class Workspace(models.Model):
         """Deals and contacts go first and quietly: events about them would have no workspace left to belong to."""
         deleted: Counter[str] = Counter()
         with transaction.atomic(using=using):
+            mine = type(self).objects.filter(pk=self.pk)
+            about_to_lock.send(type(self), rows=mine, deleting=True)
             for rows in (self.opportunities, self.contacts):
                 deleted.update(rows.all().quietly().delete()[1])
             deleted.update(super().delete(using=using, keep_parents=keep_parents)[1])

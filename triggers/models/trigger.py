@@ -13,6 +13,7 @@ from agents.models import Agent
 from config.lib.ids import uuid7
 from config.lib.secrets import EncryptedTextField
 from crm.models import Workspace
+from crm.models.deleting import AnnouncedModel, AnnouncedQuerySet
 from triggers.models.webhook_type import OwnWebhookType
 
 
@@ -31,7 +32,7 @@ class TriggerStatus(models.TextChoices):
     ERROR = "error", "Error"
 
 
-class TriggerQuerySet(models.QuerySet["Trigger"]):
+class TriggerQuerySet(AnnouncedQuerySet["Trigger"]):
     def listening_for(self, topics: Iterable[tuple[uuid.UUID, str]]) -> TriggerQuerySet:
         """Triggers of any status whose topic hears one of these (workspace, topic) pairs, wildcards included.
 
@@ -68,7 +69,7 @@ def heard_by(topic: str) -> set[str]:
     return names
 
 
-class Trigger(models.Model):
+class Trigger(AnnouncedModel):
     """Runs an agent when an event of its topic happens and its conditions are met.
 
     `conditions` is the canonical tree of `triggers.conditions`. Figures that change with each run are on
