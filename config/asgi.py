@@ -18,10 +18,12 @@ from channels.auth import AuthMiddlewareStack  # noqa: E402
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
 
+from config.lib import long_heads  # noqa: E402
 from config.lib.web_threads import BoundedASGIHandler  # noqa: E402
 from executions.urls import websocket_urlpatterns  # noqa: E402
 from triggers.webhook_route import WebhookRoute  # noqa: E402
 
+long_heads.refuse()
 application = ProtocolTypeRouter(
     {
         "http": WebhookRoute(otherwise=BoundedASGIHandler()),

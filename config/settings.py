@@ -378,7 +378,9 @@ LOGGING = {
         "httpx": {"level": "WARNING"},
         "httpx2": {"level": "WARNING"},
         "celery": {"level": "WARNING"},
-        "django.request": {"level": "CRITICAL"},  # config.lib.request_log says it, without the path
+        # config.lib.request_log says it, without the path
+        "django.request": {"level": "CRITICAL"},
+        "django.security.DisallowedHost": {"level": "CRITICAL"},
     },
 }
 DJANGO_STRUCTLOG_STATUS_4XX_LOG_LEVEL = logging.INFO  # who sent it was told

@@ -36,6 +36,13 @@ HEARTBEAT_SECONDS = 2.0
 CHECK_SECONDS = 60.0
 
 
+class NowhereConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
+    """What answers at any other address: 403 to the handshake."""
+
+    async def connect(self) -> None:
+        await self.close()
+
+
 class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     """One browser, or program, that follows a workspace."""
 

@@ -11,6 +11,7 @@ What happens where clocks change:
 from __future__ import annotations
 
 import datetime as dt
+import re
 import zoneinfo
 from bisect import bisect_right
 from collections.abc import Iterator
@@ -40,6 +41,7 @@ _FIELDS = (
 )
 _UNREADABLE = (CronSimError, AssertionError, AttributeError, TypeError, ValueError)
 _ANY_DAY = dt.datetime(2024, 1, 1)  # noqa: DTZ001 - walls have no zone
+_STEPS = re.compile(r"(\w+)-(\w+)/[0-9]+")
 _DAYS = frozenset(map(str, range(1, 32)))
 _LOOKS_AHEAD = dt.timedelta(days=9 * 366)  # two leap years
 _LOOKS = 500  # fires that are looked at for the shortest distance
@@ -81,7 +83,8 @@ def read(expression: str, zone: str) -> Schedule:
     for part, (field, name, allowed) in zip(parts, _FIELDS, strict=True):
         if not _is_readable(field, part):
             raise InvalidCron(expression, f"{part!r} is not a {name} ({allowed}).")
-    schedule = Schedule(" ".join(parts).upper(), zone)
+    plain = (_plain(field, part) for part, (field, _, _) in zip(parts, _FIELDS, strict=True))
+    schedule = Schedule(" ".join(plain), zone)
     if _next_wall(schedule.fields, _ANY_DAY) is None:
         raise InvalidCron(expression, "no month that it names has such a day: it would never fire.")
     return schedule
@@ -134,6 +137,18 @@ def _is_readable(field: Field, part: str) -> bool:
         # A day that no month has says so later, in words of its own.
         return field == Field.DAY and part in _DAYS
     return bool(found)
+
+
+def _plain(field: Field, part: str) -> str:
+    """`3-3/2` is 3 alone, as in Debian's cron; cronsim takes it for `3/2`, from 3 to the end of the range."""
+    return ",".join(
+        found[1] if (found := _STEPS.fullmatch(term)) and _is_one(field, *found.groups()) else term
+        for term in part.upper().split(",")
+    )
+
+
+def _is_one(field: Field, first: str, last: str) -> bool:
+    return field.int(first) == field.int(last)
 
 
 def explain(schedule: Schedule) -> str:
@@ -219,11 +234,23 @@ def _wall(moment: dt.datetime, zone: dt.tzinfo) -> dt.datetime:
 def _next_wall(fields: str, wall: dt.datetime) -> dt.datetime | None:
     """The next wall time after this one that the expression names; walls know no zone."""
     try:
-        return next(CronSim(fields, wall))
+        return next(_looking_from(fields, wall))
     except (StopIteration, OverflowError, CronSimError):
         return None
     except ValueError:  # past the year 9999
         return None
+
+
+def _looking_from(fields: str, wall: dt.datetime) -> CronSim:
+    """Reading an expression takes as long as finding its next fire: a copy shares what was read of it."""
+    copied = CronSim.__new__(CronSim)
+    copied.__dict__.update(_parsed(fields).__dict__, dt=wall.replace(microsecond=0))
+    return copied
+
+
+@lru_cache(maxsize=10_000)
+def _parsed(fields: str) -> CronSim:
+    return CronSim(fields, _ANY_DAY)
 
 
 def _change_after(zone: dt.tzinfo, moment: dt.datetime) -> dt.datetime:

@@ -8,6 +8,7 @@ In this order: method, size, encoding, peer, signature, content type, syntax, ru
 from __future__ import annotations
 
 import ipaddress
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +20,7 @@ from triggers import payload_schemas, webhook_types
 from triggers.payload_schemas import Faults, TooMuch, UnusableSchema
 from triggers.webhook_types import FORM, Incoming, Unavailable, Unverified, WebhookType
 
+log = logging.getLogger(__name__)
 MAX_BYTES = json.MAX_BYTES
 MAX_STORED_BYTES = (
     4 * MAX_BYTES
@@ -82,31 +84,35 @@ def judge(
 ) -> Accepted | Answered:
     """`config`: the trigger's, with its secrets; `now`: Unix time. Raises Refused, and nothing else.
 
-    `find`: the type of a name, as the trigger knows it (`triggers.own_types.finder`); raises UnknownName.
+    `find`: the type of a name, as the trigger knows it (`triggers.own_types.finder`); raises UnknownName. A
+    configuration that nobody can read, because it was stored past all checks, accepts nothing.
     """
+    try:
+        return _judge(request, config, find, now=now)
+    except Refused:
+        raise
+    except Unavailable as error:
+        raise Refused(
+            503, "busy", "Try again in a few seconds.", detail=str(error), headers=_SOON
+        ) from None
+    except Exception as error:
+        log.exception("a webhook could not be judged")
+        raise _unverified(f"{type(error).__name__}: the configuration cannot be read.") from error
+
+
+def _unverified(detail: str) -> Refused:
+    return Refused(401, "unverified", _UNVERIFIED, detail=detail)
+
+
+def _judge(
+    request: Incoming, config: Mapping[str, Any], find: Find, *, now: float
+) -> Accepted | Answered:
     try:
         kind = find(str(config.get("webhook_type", "")))
         rules = _Rules(**config.get("validation_rules", {}))
         methods = config.get("allowed_methods") or list(kind.default_methods)
     except (UnknownName, TypeError) as error:
-        raise Refused(401, "unverified", _UNVERIFIED, detail=f"Cannot verify: {error}") from None
-    try:
-        return _judge(request, config, kind, rules, methods=methods, now=now)
-    except Unavailable as error:
-        raise Refused(
-            503, "busy", "Try again in a few seconds.", detail=str(error), headers=_SOON
-        ) from None
-
-
-def _judge(
-    request: Incoming,
-    config: Mapping[str, Any],
-    kind: WebhookType,
-    rules: _Rules,
-    *,
-    methods: list[str],
-    now: float,
-) -> Accepted | Answered:
+        raise _unverified(f"Cannot verify: {error}") from None
     _check_outline(request, methods)
     _check_peer(request, rules)
     _verify(request, kind, config.get("webhook_config", {}), now=now)
@@ -146,20 +152,18 @@ def _verify(request: Incoming, kind: WebhookType, config: Mapping[str, Any], *, 
     try:
         kind.verify(request, config, now=now)
     except Unverified as error:
-        raise Refused(401, "unverified", _UNVERIFIED, detail=str(error)) from None
+        raise _unverified(str(error)) from None
     except Unavailable:
         raise
     except Exception as error:
-        raise Refused(
-            401, "unverified", _UNVERIFIED, detail=f"{type(error).__name__} in verification"
-        ) from error
+        raise _unverified(f"{type(error).__name__} in verification") from error
 
 
 def _parse(request: Incoming, kind: WebhookType, rules: _Rules) -> Any:
     if not request.body:
         return {}
     media = request.media_type
-    is_json = media.endswith(("/json", "+json")) or not media
+    is_json = media.endswith(("/json", "+json")) or not request.header("content-type").strip()
     allowed = rules.content_types or kind.content_types
     fits = media in allowed or (is_json and webhook_types.JSON in allowed)
     if not fits:

@@ -31,6 +31,7 @@ WEEK = dt.timedelta(days=2)
         ("0 0 * * 1#2", "UTC", "2026-12-14T00:00", "At 00:00 on the second Monday of the month"),
         ("0 0 * * 5L", "UTC", "2026-11-27T00:00", "At 00:00 on the last Friday of the month"),
         ("0 0 29 2 *", "UTC", "2028-02-29T00:00", "At 00:00 on February 29"),
+        ("0 0 * * SUN-0/3", "UTC", "2026-11-22T00:00", "At 00:00 on Sunday"),
         ("0 0 * * 7", "UTC", "2026-11-22T00:00", "At 00:00 on Sunday"),
     ],
 )

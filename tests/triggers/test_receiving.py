@@ -198,8 +198,13 @@ def test_unsigned_senders_cannot_suppress_events(make_hook: MakeHook) -> None:
         {},
         {"webhook_type": None},
         {"webhook_type": "generic", "validation_rules": {"x": 1}},
+        {"webhook_type": "generic", "allowed_methods": 5},
+        {"webhook_type": "generic", "validation_rules": {"allowed_ips": 5}},
     ],
-    ids=["deleted type", "no type", "broken type", "broken rules"],
+    ids=[
+        *("deleted type", "no type", "broken type", "unknown rules", "broken methods"),
+        "broken rules",
+    ],
 )
 def test_what_is_unclear_is_not_accepted(config: dict[str, Any], hook: Trigger) -> None:
     Trigger.objects.filter(pk=hook.pk).update(config=config)

@@ -100,21 +100,28 @@ def _change(wall: dt.datetime, zone: ZoneInfo) -> dt.datetime:
 def history(
     zone: ZoneInfo, start: dt.datetime, end: dt.datetime
 ) -> tuple[tuple[dt.datetime, dt.timedelta], ...]:
-    """What clocks did in a span, hour by hour: zones with the same have the same schedules."""
-    seen: list[tuple[dt.datetime, dt.timedelta]] = []
+    """What clocks did in a span, to half an hour: zones with the same have the same schedules.
+
+    No zone changes its clock there and back within six hours, so that is how far it looks ahead.
+    """
+    seen = [(start, _offset(zone, start))]
     moment = start
-    before = None
     while moment <= end:
-        offset = moment.astimezone(zone).utcoffset() or dt.timedelta()
-        if offset != before:
-            seen.append((moment, offset))
-            before = offset
-        moment += dt.timedelta(minutes=30)
-    return tuple(seen)
+        later = moment + dt.timedelta(hours=6)
+        if _offset(zone, later) != seen[-1][1]:
+            while _offset(zone, moment) == seen[-1][1]:
+                moment += dt.timedelta(minutes=30)
+            seen.append((moment, _offset(zone, moment)))
+        moment = later
+    return tuple(one for one in seen if one[0] <= end)
+
+
+def _offset(zone: ZoneInfo, moment: dt.datetime) -> dt.timedelta:
+    return moment.astimezone(zone).utcoffset() or dt.timedelta()
 
 
 DENSE = frozenset(
-    {"* * * * *", "*/5 * * * *", "*/7 * * * *"}
+    {"* * * * *", "*/5 * * * *", "*/7 * * * *", "* 3 * * *"}
 )  # too many to hold every one of years against
 
 

@@ -137,7 +137,8 @@ class WebhookType(ABC):
 
 def secrets_of(config: Config) -> list[str]:
     """The secrets that are accepted now. Raises Unverified where there is none."""
-    found = [str(config[name]) for name in ("secret", "previous_secret") if config.get(name)]
+    given = (config.get(name) for name in ("secret", "previous_secret"))
+    found = [secret for secret in given if isinstance(secret, str) and secret]
     if not found:
         raise Unverified("The trigger has no secret.")
     return found
