@@ -21,6 +21,7 @@ def main() -> None:
     parser.add_argument(
         "--json", type=Path, default=Path("var/bench.json"), help="where the figures are written"
     )
+    parser.add_argument("--only", choices=["webhooks"], help="a part of it")
     parser.add_argument(
         "--only-saves", type=int, help=argparse.SUPPRESS
     )  # in a child, see long_queue.py
@@ -30,7 +31,7 @@ def main() -> None:
         return
     with trial.running() as system:
         os.environ["VAR_DIR"] = str(system.folder)  # settings find its servers there
-        figures = _measure(given.events)
+        figures = _measure_webhooks() if given.only else _measure(given.events)
     _print(figures)
     given.json.parent.mkdir(parents=True, exist_ok=True)
     about = {"python": platform.python_version(), "cpus": os.cpu_count(), "events": given.events}
@@ -64,6 +65,22 @@ def _measure(events: int) -> dict[str, dict[str, float]]:
         "a look at schedules of which none is due": schedules.at_rest(free),
         "10,000 schedules due in one minute, of 100,000": schedules.lateness(free),
         "a save beside a long queue (ms)": long_queue.saves_beside(saves, saves=150),
+        **_measure_webhooks(),
+    }
+
+
+def _measure_webhooks() -> dict[str, dict[str, float]]:
+    _set_up()
+    from benchmarks import webhooks
+
+    with webhooks.nothing_dispatched():
+        accepted = webhooks.accepted()
+        waits = webhooks.waits()
+    return {
+        "webhooks accepted, none dispatched": accepted,
+        "the answer to a webhook at 200 per second, none dispatched": waits,
+        "the answer to a webhook at 200 per second, all dispatched and run": webhooks.waits(),
+        "webhooks accepted, while workers run them": webhooks.accepted(sizes=webhooks.SIZES[1:2]),
     }
 
 

@@ -30,7 +30,7 @@ from triggers.models.trigger import heard_by
 
 log = logging.getLogger(__name__)
 
-_LOCK_KEY = 0x7F15_0001  # pg_advisory_xact_lock: the one dispatcher
+LOCK_KEY = 0x7F15_0001  # pg_advisory_xact_lock: the one dispatcher
 LOCK_TIMEOUT = "1s"
 # The lock asks for what the setting answers, so that it is taken after it.
 _LOCK = """SELECT clock_timestamp()
@@ -153,7 +153,7 @@ def _batch(read: Callable[[], Iterable[Event]], *, now: dt.datetime | None) -> i
 def _lock() -> dt.datetime:
     """Waits for its turn; answers the database's time then."""
     with connection.cursor() as cursor:
-        cursor.execute(_LOCK, [LOCK_TIMEOUT, _LOCK_KEY])
+        cursor.execute(_LOCK, [LOCK_TIMEOUT, LOCK_KEY])
         ((now,),) = cursor.fetchall()
     return clock.observed(now)
 

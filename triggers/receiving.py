@@ -102,7 +102,7 @@ def receive_alone(arrival: Arrival) -> Answer | Refused:
 
 def _look_up(arrivals: Sequence[Arrival]) -> None:
     """One query, so that a new, replaced or deleted address counts from the next group on."""
-    now = clock.now()
+    now = clock.reckoned()
     digests = [secrets.digest(arrival.token) for arrival in arrivals]
     known = WebhookEndpoint.objects.at_each(digests, now=now)
     for arrival, digest in zip(arrivals, digests, strict=True):

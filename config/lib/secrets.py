@@ -69,6 +69,14 @@ class EncryptedTextField(models.TextField[str, str]):
 
 def is_secret_name(name: str) -> bool:
     """Whether what goes by this name is kept out of what people read: `Authorization`, `x-api-key`, `db_password`."""
+    return _is_secret(name) if len(name) <= _SHORT else _SECRET_NAME.search(name) is not None
+
+
+_SHORT = 100  # names of headers and fields, which come again and again
+
+
+@lru_cache(maxsize=4_000)
+def _is_secret(name: str) -> bool:
     return _SECRET_NAME.search(name) is not None
 
 
@@ -77,7 +85,7 @@ def redact(value: Any, *, known: tuple[str, ...] = ()) -> Any:
     if isinstance(value, dict):
         return {
             key: HIDDEN
-            if isinstance(key, str) and _SECRET_NAME.search(key) and item
+            if item and isinstance(key, str) and is_secret_name(key)
             else redact(item, known=known)
             for key, item in value.items()
         }
