@@ -1,9 +1,11 @@
-"""What the demo company is made of: a form, four agents with their triggers, and a few people and deals."""
+"""What the demo company is made of: a form, six agents with their triggers, and a few people and deals."""
 
 from __future__ import annotations
 
 from decimal import Decimal
 from typing import Any
+
+FRESH = "a fresh one"  # in its place stands a secret of this installation's own
 
 FORM: dict[str, Any] = {
     "name": "Talk to us",
@@ -126,6 +128,39 @@ AGENTS: list[dict[str, Any]] = [
             "additionalProperties": False,
         },
         "trigger": {"trigger_type": "event", "config": {"event_type": "form_submitted"}},
+    },
+    {
+        "name": "Good morning",
+        "description": "Wishes everybody a good day, on working days at nine.",
+        "steps": [
+            {
+                "action": "notify",
+                "params": {
+                    "message": "Good morning! It is @event.schedule.weekday_name, @event.schedule.date."
+                },
+            },
+        ],
+        "trigger": {
+            "trigger_type": "cron",
+            "config": {"cron_expression": "0 9 * * MON-FRI", "timezone": "UTC"},
+        },
+    },
+    {
+        "name": "Orders of the shop",
+        "description": "Tells everybody when another system reports an order. Try Send test on its trigger's page.",
+        "steps": [
+            {
+                "action": "notify",
+                "params": {
+                    "message": "Order @event.request.body.order.id: @event.request.body.order.total.",
+                    "level": "success",
+                },
+            },
+        ],
+        "trigger": {
+            "trigger_type": "webhook",
+            "config": {"webhook_type": "generic", "webhook_config": {"secret": FRESH}},
+        },
     },
 ]
 

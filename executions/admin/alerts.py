@@ -35,7 +35,7 @@ def resolve(request: HttpRequest, alert: Alert, cleaned: dict[str, Any]) -> Done
 @admin.register(Alert)
 class AlertAdmin(WorkspaceModelAdmin):
     needs = READ_ONLY
-    list_display = ["message", "kind_badge", "agent", "state", "created_at"]
+    list_display = ["message", "kind_badge", "agent", "state", "times", "created_at"]
     list_select_related = ["agent", "trigger", "workspace", "seen_by", "resolved_by"]
     list_filter = [
         ("resolved_at", EmptyFieldListFilter),
@@ -45,7 +45,7 @@ class AlertAdmin(WorkspaceModelAdmin):
     ]
     search_fields = ["message"]
     fields = [
-        *("message", "kind_badge", "about", "state", "created_at", "mailed_at"),
+        *("message", "kind_badge", "about", "state", "times", "last_at", "created_at", "mailed_at"),
         *("seen_at", "seen_by", "resolved_at", "resolved_by"),
     ]
     object_actions = [

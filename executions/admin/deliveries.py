@@ -33,7 +33,7 @@ from executions.pages.deliveries import Asked
 from executions.pages.delivery import REFUSALS, Delivery, Outcome
 from executions.pages.ground import uuid_or_none
 from triggers import sending, webhook_types
-from triggers.models import Event, Trigger, TriggerType, WebhookRejection
+from triggers.models import Event, OwnWebhookType, Trigger, TriggerType, WebhookRejection
 
 WORKSPACES = 50  # in one list; a person with more chooses
 CHOICES = 100  # triggers in the filter; any other is found from its own page
@@ -125,7 +125,9 @@ class ServiceFilter(_Choice):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         kinds = [webhook_types.registry.get(name) for name in webhook_types.registry]
-        return [(kind.name, kind.label) for kind in kinds]
+        mine = OwnWebhookType.objects.filter(**roles.in_workspaces(request, "workspace"))
+        own = sorted(set(mine.values_list("name", flat=True)[:CHOICES]))
+        return [*((kind.name, kind.label) for kind in kinds), *((name, name) for name in own)]
 
 
 class TriggerFilter(_Choice):

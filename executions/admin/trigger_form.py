@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from django import forms
@@ -134,6 +135,7 @@ class TriggerForm(WorkspaceModelForm):
                 "endpoint": vocabulary.endpoints(self.workspace),
                 "timezone": cron.zones(),
                 "source_agent_id": vocabulary.agents(self.workspace),
+                "pick_webhook": vocabulary.webhooks(self.workspace, but=self.instance.pk),
             }
         self.fields["config"].widget.config = {
             "types": {
@@ -142,6 +144,7 @@ class TriggerForm(WorkspaceModelForm):
                     "description": kind.description,
                     "schema": kind.config_schema,
                     "preview": self._preview(kind),
+                    "variants": asdict(found) if (found := kind.variants()) else None,
                 }
                 for name, kind in kinds.items()
             },

@@ -21,7 +21,7 @@ from crm.admin.columns import column
 from crm.admin.reading import as_table
 from crm.admin.values import ValueField
 from crm.models import Role
-from executions import launch
+from executions import diagnosis, launch
 from executions.admin import recovery, webhooks
 from executions.admin.trigger_form import TriggerForm
 from executions.admin.words import STATUS_OF_TRIGGER, badge, conditions_said, trigger_figures
@@ -29,7 +29,7 @@ from executions.models import Reason, Status
 from executions.pages import words
 from triggers import sources
 from triggers.event_types import InvalidPayload
-from triggers.models import Trigger
+from triggers.models import Trigger, TriggerType
 from triggers.problems import InvalidTrigger
 from triggers.sources import webhook
 
@@ -104,10 +104,14 @@ def event_form(trigger: Trigger) -> type[forms.Form]:
 @admin.register(Trigger)
 class TriggerAdmin(WorkspaceModelAdmin):
     form = TriggerForm
-    list_display = ["name", "listens_to", "agent_link", "status_badge", "runs", "last_run"]
+    list_display = [
+        *("name", "listens_to", "agent_link", "status_badge", "next_fire", "runs", "last_run"),
+    ]
     list_filter = ["status", "trigger_type", ("agent", OwnRowsFilter)]
     search_fields = ["name", "description", "agent__name"]
-    readonly_fields = ["status_now", "figures", "last_error", "created_at", "updated_at"]
+    readonly_fields = [
+        *("status_now", "figures", "schedule_now", "last_error", "created_at", "updated_at"),
+    ]
     readable = {
         "config": "config_read", "conditions": "conditions_read", "input_mapping": "mapping_read",
         "default_inputs": "defaults_read",
@@ -147,7 +151,7 @@ class TriggerAdmin(WorkspaceModelAdmin):
             super()
             .get_queryset(request)
             .filter(is_builtin=False)
-            .select_related("agent", "gate", "workspace")
+            .select_related("agent", "gate", "schedule", "workspace")
         )
 
     def layout(self, request: HttpRequest, obj: Trigger | None) -> Any:
@@ -159,6 +163,7 @@ class TriggerAdmin(WorkspaceModelAdmin):
                         "fields": [
                             "status_now",
                             "figures",
+                            *(["schedule_now"] if obj.trigger_type == TriggerType.CRON else []),
                             *(["last_error"] if obj.last_error else []),
                         ]
                     },
@@ -232,6 +237,21 @@ class TriggerAdmin(WorkspaceModelAdmin):
     @column("Status", ordering="status", label=STATUS_OF_TRIGGER)
     def status_badge(self, row: Trigger) -> str:
         return row.get_status_display()
+
+    @column("Next fire", ordering="schedule__next_fire_at")
+    def next_fire(self, row: Trigger) -> str:
+        schedule = getattr(row, "schedule", None)
+        if schedule is None:
+            return ""
+        return render_to_string("admin/next_fire.html", {"schedule": schedule, "trigger": row})
+
+    @column("Schedule")
+    def schedule_now(self, row: Trigger) -> str:
+        schedule = getattr(row, "schedule", None)
+        if schedule is None:
+            return "It has not been saved as a schedule yet."
+        said = diagnosis.said_of(schedule)
+        return render_to_string("admin/schedule.html", {"schedule": schedule, "said": said})
 
     @column("Runs", ordering="gate__total_executions")
     def runs(self, row: Trigger) -> int:

@@ -9,12 +9,12 @@ from agents import steps
 from agents.models import Agent
 from crm.models import Workspace
 from triggers import event_types
-from triggers.models import Event, Trigger
+from triggers.models import Event, Trigger, WebhookEndpoint
 from triggers.sources import webhook
 
 Suggestion = dict[str, Any]
 DEEPEST = 3
-RECENT = 300  # events looked at for names of custom types
+RECENT = 300  # events looked at for names of custom types; addresses offered
 
 
 def fields_by_type(workspace: Workspace | None = None) -> dict[str, list[Suggestion]]:
@@ -93,6 +93,13 @@ def endpoints(workspace: Workspace) -> list[Suggestion]:
 def agents(workspace: Workspace) -> list[Suggestion]:
     rows = Agent.objects.filter(workspace=workspace).order_by("name")
     return [{"value": str(pk), "label": name} for pk, name in rows.values_list("pk", "name")]
+
+
+def webhooks(workspace: Workspace, *, but: Any) -> list[Suggestion]:
+    """The triggers whose address another one can share."""
+    rows = WebhookEndpoint.objects.filter(workspace=workspace).exclude(trigger_id=but)
+    found = rows.order_by("trigger__name").values_list("trigger_id", "trigger__name")
+    return [{"value": str(pk), "label": name} for pk, name in found[:RECENT]]
 
 
 def json_paths(workspace: Workspace | None = None) -> list[Suggestion]:

@@ -19,6 +19,7 @@ class AlertSerializer(serializers.ModelSerializer[Alert]):
         model = Alert
         fields = (
             *("id", "kind", "message", "agent_id", "trigger_id", "execution_id"),
+            *("times", "last_at"),
             *("created_at", "seen_at", "seen_by", "resolved_at", "resolved_by", "mailed_at"),
         )
         read_only_fields = fields

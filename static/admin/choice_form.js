@@ -1,5 +1,6 @@
 // The configuration of a trigger: a form made of the schema of the type that another select holds.
-// Config: {types: {event: {label, description, schema}}, type_input: "id_trigger_type", choices: {event_type: [...]}}.
+// Config: {types: {event: {label, description, schema, variants}}, type_input: "id_trigger_type", choices: {event_type: [...]}}.
+// `variants`: {by, into, of}: the value of the property `by` says which properties the object `into` has, and how it is set up.
 (() => {
   "use strict";
   const {editor, el, params} = window.Triggerfish;
@@ -11,17 +12,38 @@
     let type = chooser ? chooser.value : config.fixed;
     let first = true;
 
+    function variantOf(kind, given) {
+      const by = kind.variants?.by;
+      return by ? kind.variants.of[given[by] ?? kind.schema.properties[by].default] : null;
+    }
+
+    function varied(kind, given) {
+      const variant = variantOf(kind, given);
+      if (!variant) return kind.schema;
+      const {by, into, of} = kind.variants;
+      const properties = {...kind.schema.properties};
+      properties[by] = {...properties[by], "x-labels": Object.fromEntries(Object.entries(of).map(([name, one]) => [name, one.label]))};
+      properties[into] = {...properties[into], properties: variant.properties, required: variant.required};
+      return {...kind.schema, properties};
+    }
+
     function draw() {
       const kind = config.types[type];
       if (!kind) {
         body.replaceChildren(el("p", {class: "tf-note"}, "Choose a type first."));
         return;
       }
+      const schema = varied(kind, current);
+      const variant = variantOf(kind, current);
       const preview = kind.preview ? window.Triggerfish.schedulePreview(kind.preview) : null;
-      const change = (fresh) => { commit(fresh); preview?.show(fresh); };
-      const form = params({schema: kind.schema, value: current, change, choices: config.choices, marks: first ? marks : () => {}});
+      const change = (fresh) => {
+        commit(fresh);
+        preview?.show(fresh);
+        if (variantOf(kind, fresh) !== variant) draw(); // another sender has other fields
+      };
+      const form = params({schema, value: current, change, choices: config.choices, marks: first ? marks : () => {}});
       form.classList.add("tf-plain");
-      body.replaceChildren(el("p", {class: "tf-note"}, kind.description), form, ...(preview ? [preview.element] : []));
+      body.replaceChildren(el("p", {class: "tf-note"}, kind.description), ...(variant ? [el("p", {class: "tf-setup"}, variant.setup)] : []), form, ...(preview ? [preview.element] : []));
       preview?.show(current);
       first = false;
     }

@@ -36,7 +36,7 @@
   }
 
   function choice(schema, value, change, {label}) {
-    const offered = schema.enum.map((one) => ({value: one, label: String(one)}));
+    const offered = schema.enum.map((one) => ({value: one, label: schema["x-labels"]?.[one] || String(one)}));
     const optional = schema.default === undefined ? [{value: "", label: "Choose…"}, ...offered] : offered;
     return select(optional, value ?? schema.default ?? "", (chosen) => change(chosen === "" ? undefined : chosen), {"aria-label": label});
   }
@@ -75,6 +75,27 @@
       on: {input: () => change(box.value.split("\n").map((line) => line.trim()).filter(Boolean))},
     });
     return box;
+  }
+
+  // Some of a few names, each a box to tick.
+  function several(schema, value, change, {label}) {
+    const chosen = new Set(value || schema.default || []);
+    const box = el("div", {class: "tf-several", role: "group", "aria-label": label});
+    for (const one of schema.items.enum) {
+      const tick = el("input", {class: "tf-check", type: "checkbox", checked: chosen.has(one), on: {change: () => {
+        if (tick.checked) chosen.add(one); else chosen.delete(one);
+        change(schema.items.enum.filter((name) => chosen.has(name)));
+      }}});
+      box.append(el("label", {}, tick, one));
+    }
+    return box;
+  }
+
+  // An object whose properties are known: a form within the form.
+  function nested(schema, value, change, {choices, marks, path}) {
+    const form = params({schema, value: value || {}, change: (fresh) => change(Object.keys(fresh).length ? fresh : undefined), choices, marks, path: `${path}.`});
+    form.classList.add("tf-within");
+    return form;
   }
 
   function pairs(schema, value, change, {label}) {
@@ -117,13 +138,15 @@
 
   function inputFor(schema, options) {
     const widget = schema["x-widget"];
-    if (widget === "pick") return picked;
+    if (widget === "pick" || widget === "pick_webhook") return picked;
     if (options.offered) return options.offered.some((one) => one.group) ? grouped : named;
     if (schema.enum) return choice;
     if (widget === "textarea" || (schema.maxLength || 0) > 20000) return long;
     if (types(schema).includes("boolean")) return yesno;
     if (types(schema).includes("integer") || types(schema).includes("number")) return number;
+    if (types(schema).includes("array") && schema.items?.enum) return several;
     if (types(schema).includes("array") && types(schema.items || {}).join() === "string") return texts;
+    if (types(schema).includes("object") && schema.properties) return nested;
     if (widget === "pairs" || (types(schema).includes("object") && widget !== "json")) return pairs;
     if (widget === "json" || types(schema).includes("array") || !schema.type) return anything;
     return text;
@@ -188,9 +211,9 @@
         change(value);
       };
       const make = inputFor(property, {offered});
-      const body = el("div", {class: "tf-param-body"}, make(property, value[name], told, {label, offered, variables}));
+      const body = el("div", {class: "tf-param-body"}, make(property, value[name], told, {label, offered, variables, choices, marks, path: `${path}${name}`}));
       const head = el("div", {class: "tf-param-head"}, el("span", {}, label), required.has(name) ? el("span", {class: "tf-required", title: "required"}, "*") : null);
-      const wide = [long, pairs, anything, texts, grouped].includes(make);
+      const wide = [long, pairs, anything, texts, grouped, nested].includes(make);
       const box = el("div", {class: wide ? "tf-param tf-param-wide" : "tf-param"}, head, body, property.description ? el("p", {class: "tf-help"}, property.description) : null);
       if (variables.length && make !== yesno && make !== choice) head.append(picker(box, variables));
       marks(`${path}${name}`, box);

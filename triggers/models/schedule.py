@@ -52,3 +52,8 @@ class Schedule(models.Model):
         if self.last_fired_at is None or self.last_slot_at is None:
             return None
         return round((self.last_fired_at - self.last_slot_at).total_seconds() * 1000)
+
+    @property
+    def lateness_said(self) -> str:
+        """The same for people: `0.4 s`."""
+        return "" if self.lateness_ms is None else f"{self.lateness_ms / 1000:,.1f} s"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import uuid
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import jsonschema_rs
@@ -23,6 +24,18 @@ Config = dict[str, Any]
 Problems = dict[str, list[str]]  # path inside the config -> what is wrong there
 
 OPEN_SCHEMA: dict[str, Any] = {"type": "object", "properties": {}}
+
+
+@dataclass(frozen=True, slots=True)
+class Variants:
+    """The value of the property `by` says what stands in the object `into`.
+
+    `of`: by value `{"label", "setup", "properties", "required"}`; `setup` is a text for people.
+    """
+
+    by: str
+    into: str
+    of: dict[str, dict[str, Any]]
 
 
 class Source(ABC):
@@ -47,6 +60,10 @@ class Source(ABC):
     def within(self, workspace: Workspace) -> Self:
         """The source as this workspace knows it; what else is asked of it then is answered for the workspace."""
         return self
+
+    def variants(self) -> Variants | None:
+        """What one property of the configuration makes of another; None where nothing does."""
+        return None
 
     def own_type(self, config: Config) -> OwnWebhookType | None:
         """The row of the workspace that a valid configuration refers to."""

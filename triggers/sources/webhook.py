@@ -20,7 +20,7 @@ from crm.models import Workspace
 from triggers import event_types, own_types, payload_schemas, webhook_secrets, webhook_types
 from triggers.models import OwnWebhookType, Trigger, WebhookEndpoint
 from triggers.payload_schemas import UnusableSchema
-from triggers.sources import Config, Problems, Source, register, schema_problems
+from triggers.sources import Config, Problems, Source, Variants, register, schema_problems
 from triggers.webhook_types import Incoming
 
 METHODS = ("POST", "GET", "PUT", "DELETE")
@@ -107,8 +107,7 @@ class WebhookSource(Source):
             },
             "webhook_config": {
                 "type": "object",
-                "title": "Secrets of the sender",
-                "description": "secret, and previous_secret while it changes; more in docs/webhooks.md.",
+                "title": "Secrets and settings of the sender",
             },
             "allowed_methods": {
                 "type": "array",
@@ -122,28 +121,39 @@ class WebhookSource(Source):
                 "title": "Rules",
                 "properties": {
                     "required_headers": {
+                        "title": "Required headers",
                         "type": "array",
                         "items": {"type": "string", "maxLength": 100},
                         "maxItems": 20,
                     },
                     "content_types": {
+                        "title": "Content types",
+                        "description": "Empty: those that the sender uses.",
                         "type": "array",
                         "items": {"type": "string", "maxLength": 100},
                         "maxItems": 20,
                     },
                     "allowed_ips": {
+                        "title": "Allowed addresses",
+                        "description": "Addresses or networks, such as 192.0.2.0/24. Empty: all.",
                         "type": "array",
                         "items": {"type": "string", "maxLength": 50},
                         "maxItems": 100,
                     },
-                    "json_schema": {"type": "object"},
+                    "json_schema": {
+                        "title": "Shape of the body",
+                        "description": "A JSON Schema; a body that does not fit is refused.",
+                        "type": "object",
+                        "x-widget": "json",
+                    },
                 },
                 "additionalProperties": False,
             },
             "endpoint": {
                 "type": "string",
                 "title": "Shares the address of",
-                "description": "The id of another webhook trigger, to run at its address too.",
+                "description": "To run at another webhook trigger's address too. Its sender, secret and rules count.",
+                "x-widget": "pick_webhook",
                 "format": "uuid",
                 "maxLength": 36,
             },
@@ -165,6 +175,26 @@ class WebhookSource(Source):
             "properties": {**known, "webhook_type": names},
         }
         return bound
+
+    def variants(self) -> Variants | None:
+        """What each sender is set up with."""
+        kinds = [webhook_types.registry.get(name) for name in webhook_types.registry]
+        if self.workspace is not None:
+            rows = OwnWebhookType.objects.filter(workspace=self.workspace).order_by("name")
+            kinds += [own_types.find(row.name, row=row) for row in rows]
+        return Variants(
+            "webhook_type",
+            "webhook_config",
+            {
+                kind.name: {
+                    "label": kind.label,
+                    "setup": kind.setup,
+                    "properties": dict(kind.config_fields),
+                    "required": list(kind.required_fields),
+                }
+                for kind in kinds
+            },
+        )
 
     def own_type(self, config: Config) -> OwnWebhookType | None:
         """None where the type is built in, or where the address and its rules are another trigger's."""

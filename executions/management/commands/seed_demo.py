@@ -16,7 +16,7 @@ from django.db import transaction
 
 from agents import blueprint as agent_blueprint
 from agents.models import Agent, AgentStatus
-from config.lib import clock
+from config.lib import clock, secrets
 from crm.models import Contact, Form, Membership, Opportunity, Role, Workspace
 from executions import demo
 from triggers import blueprint as trigger_blueprint
@@ -68,9 +68,14 @@ def _agent(workspace: Workspace, user: User, plan: dict[str, Any]) -> None:
         agent, {name: plan[name] for name in agent_blueprint.FIELDS if name in plan}
     )
     trigger = Trigger(workspace=workspace, created_by=user)
-    trigger_blueprint.store(
-        trigger, {"name": plan["name"], "agent_id": str(agent.pk), **plan["trigger"]}
-    )
+    given = {"name": plan["name"], "agent_id": str(agent.pk), **_with_secrets(plan["trigger"])}
+    trigger_blueprint.store(trigger, given)
+
+
+def _with_secrets(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _with_secrets(item) for name, item in value.items()}
+    return secrets.new_token("whsec") if value == demo.FRESH else value
 
 
 def _people(workspace: Workspace, user: User) -> None:
