@@ -166,6 +166,8 @@ async def _perform(talk: _Talk, number: int, call: dict[str, Any]) -> Recorded:
         return Recorded(None, error=problem)
     try:
         values = _filled(talk, allowed, call)
+        if allowed.needs_approval:
+            values = talk.journal.approved(number, allowed.action, values)
         here = scene(talk.plan, number, talk.plan.variables, journal=talk.journal)
         return Recorded(await talk.journal.perform(allowed.action, here, values))
     except templating.UnknownVariable as error:

@@ -39,6 +39,7 @@ class Recorded:
 
     output: Any
     error: str = ""
+    is_rejected: bool = False  # by a person
 
 
 class Journal(Protocol):
@@ -55,6 +56,11 @@ class Journal(Protocol):
 
     def refuse(self, number: int, kind: str, message: str) -> None:
         """Writes down a step that failed before its action could begin."""
+
+    def approved(self, number: int, action: Action, params: dict[str, Any]) -> dict[str, Any]:
+        """The params of a step that a person has approved, with what they changed. Raises NeedsApproval where nobody
+        has been asked yet: the step is proposed.
+        """
 
     def equip(self, scene: Scene) -> Scene:
         """The scene with what a call of a model needs: a meter, and somebody who hears it speak."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agents import actions, conversation, templating
-from agents.actions import Action, ActionFailed, Scene
+from agents.actions import Action, ActionFailed, Rejected, Scene
 from agents.plans import Journal, Plan, Recorded, scene
 
 
@@ -38,6 +38,8 @@ async def run(plan: Plan, *, journal: Journal) -> dict[str, Any]:
         recorded = journal.recorded(number)
         if recorded is None:
             recorded = await _perform(current, number, step)
+        if recorded.is_rejected:
+            raise Rejected(recorded.error)
         entry: dict[str, Any] = {"output": recorded.output}
         if recorded.error:
             entry["error"] = recorded.error
@@ -49,6 +51,8 @@ async def _perform(current: _Run, number: int, step: Mapping[str, Any]) -> Recor
     name = str(step.get("action", ""))
     try:
         action, params = _prepare(current, number, name, step)
+        if step.get("needs_approval"):
+            params = current.journal.approved(number, action, params)
         return Recorded(await current.journal.perform(action, _scene(current, number), params))
     except ActionFailed as error:
         if step.get("on_error") == "continue":

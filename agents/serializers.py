@@ -28,6 +28,7 @@ _STEPS = {
                 "description": "As the action's schema says; texts may hold @variables.",
             },
             "on_error": {"type": "string", "enum": list(ON_ERROR), "default": "fail"},
+            "needs_approval": {"type": "boolean", "default": False},
         },
     },
 }

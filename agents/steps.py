@@ -1,6 +1,7 @@
 """The steps of an agent, as they are written down: checked on save, so that few surprises are left for a run.
 
-A step is `{"action": "create_note", "params": {"text": "..."}, "on_error": "fail" | "continue"}`.
+A step is `{"action": "create_note", "params": {"text": "..."}, "on_error": "fail" | "continue"}`; with
+`"needs_approval": true` a person decides before it happens.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from crm.models import Workspace
 MAX_STEPS = 25
 MAX_BYTES = 256 * 1024
 ON_ERROR = ("fail", "continue")
-NAMES = ("action", "params", "on_error")
+NAMES = ("action", "params", "on_error", "needs_approval")
 
 # What the roots of variables hold; events, inputs and the fields of a form may hold anything.
 KNOWN: dict[str, tuple[str, ...]] = {
@@ -63,6 +64,7 @@ def written_out(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
             "action": step["action"],
             "params": step.get("params") or {},
             "on_error": step.get("on_error", "fail"),
+            **({"needs_approval": True} if step.get("needs_approval") else {}),
         }
         for step in steps
     ]
@@ -77,6 +79,8 @@ def _of_step(step: Any, number: int, workspace: Workspace) -> Iterator[tuple[str
         yield f".{name}", f"Unknown field.{_hint(name, NAMES)}"
     if step.get("on_error", "fail") not in ON_ERROR:
         yield ".on_error", "Say fail or continue."
+    if not isinstance(step.get("needs_approval", False), bool):
+        yield ".needs_approval", "Say true or false."
     given = step.get("params")
     if given is not None and not isinstance(given, dict):
         yield ".params", "Give an object."

@@ -254,6 +254,7 @@ WEBHOOK_WAITING = env.int("WEBHOOK_WAITING", 1000)  # requests read and not answ
 WEBHOOK_WAITING_BYTES = env.int(
     "WEBHOOK_WAITING_BYTES", 64 * 1024 * 1024
 )  # of their bodies; as much again may be on its way
+APPROVAL_HOURS = env.float("APPROVAL_HOURS", 72)  # then what nobody approved is cancelled
 RETENTION_DAYS = env.int("RETENTION_DAYS", 30)  # events and what came of them
 PAYLOAD_DAYS = env.int("PAYLOAD_DAYS", 7)  # what they said, and what runs were given and answered
 PRUNE_SECONDS = env.int(

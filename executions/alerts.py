@@ -95,6 +95,19 @@ def raise_interrupted(execution: Execution) -> None:
     )
 
 
+def raise_approval(execution: Execution) -> None:
+    """A run waits for a person to approve a step; the decision resolves the alert."""
+    raise_alert(
+        execution.workspace_id,
+        AlertKind.APPROVAL,
+        f"A run of {execution.agent_name} waits for somebody to approve its next step.",
+        agent_id=execution.agent_id,
+        execution_id=execution.pk,
+        dedupe_key=f"approval:{execution.pk}",
+        cause=f"{AlertKind.APPROVAL}:{execution.agent_id}",
+    )
+
+
 def settle(kind: AlertKind, *, now: dt.datetime, **about: Any) -> int:
     """What was alerted is over, because a person has dealt with it. `about`: agent_id, trigger_id or execution_id."""
     return resolve(Alert.objects.filter(kind=kind, **about), user_id=None, now=now)

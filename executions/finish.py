@@ -45,6 +45,7 @@ _STEP_COLUMNS = (
     "sealed",
     "error_message",
     "usage",
+    "decision",
     "attempt",
     "started_at",
     "finished_at",
@@ -156,6 +157,8 @@ def _tell(kept: Sequence[Outcome], now: dt.datetime) -> None:
         by_workspace[execution.workspace_id].append(notices.execution_changed(change, execution))
         if outcome.status == Status.INTERRUPTED:
             alerts.raise_interrupted(execution)
+        if outcome.status == Status.WAITING_APPROVAL:
+            alerts.raise_approval(execution)
     for workspace_id, news in by_workspace.items():
         live.push_many(workspace_id, news)
     logbook.ended(kept)

@@ -21,7 +21,7 @@ from typing import Any
 
 from django.db import IntegrityError, InterfaceError, OperationalError, transaction
 
-from agents.actions import Action, ActionFailed, Effect, InDoubt, Scene, Wait
+from agents.actions import Action, ActionFailed, Effect, InDoubt, NeedsApproval, Scene, Wait
 from agents.plans import Recorded
 from config.lib import clock, json
 from config.lib.secrets import decrypt, encrypt, redact, redact_text
@@ -88,12 +88,24 @@ class RunJournal:
             return None
         if step.state == StepState.DONE:
             return Recorded(_whole(step))
+        if step.state == StepState.REJECTED:
+            return Recorded(None, error=step.error_message, is_rejected=True)
         if step.state == StepState.FAILED and self._went_on_after(number):
             return Recorded(None, error=step.error_message)
         return None
 
     def _went_on_after(self, number: int) -> bool:
         return number in self._continues or (self._is_talk and max(self._steps) > number)
+
+    def approved(self, number: int, action: Action, params: dict[str, Any]) -> dict[str, Any]:
+        step = self._steps.get(number)
+        if step is not None and (step.decision or {}).get("approved"):
+            return {**params, **(step.decision or {}).get("params", {})}
+        effect = action.effect_of(params) if action.effect_of else action.effect
+        step = self._begin(number, action.name, effect, f"{self.execution.pk}:{number}", params)
+        step.state = StepState.PROPOSED
+        self.unsaved.append(step)
+        raise NeedsApproval
 
     def equip(self, scene: Scene) -> Scene:
         return replace(scene, tell=self._teller(scene.step_number))
@@ -230,6 +242,7 @@ class RunJournal:
         )
         if earlier:
             step.pk = earlier.pk
+            step.decision = earlier.decision
             step._state.adding = False  # the row exists: this pass goes on with it
         self._steps[number] = step
         return step

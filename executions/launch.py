@@ -122,7 +122,8 @@ def _cancel_at_rest(execution: Execution, *, now: dt.datetime) -> bool:
     with transaction.atomic():
         if not Execution.objects.cancel(execution.pk, now=now):
             return False
-        alerts.settle(AlertKind.INTERRUPTED, execution_id=execution.pk, now=now)
+        for kind in (AlertKind.INTERRUPTED, AlertKind.APPROVAL):
+            alerts.settle(kind, execution_id=execution.pk, now=now)
         execution.refresh_from_db()
         if execution.started_at:
             completing.announce_ends([execution])
@@ -134,8 +135,8 @@ def activate(agent: Agent) -> None:
 
     Where its day was full, the day is counted from now on: a person has decided that it may go on.
     """
-    if not agent.steps:
-        raise CannotStart("Give the agent at least one step before you activate it.")
+    if not (agent.steps or agent.is_talk):
+        raise CannotStart("Give the agent at least one step, or a model, before you activate it.")
     _change_status(agent, AgentStatus.LIVE)
 
 

@@ -10,10 +10,11 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
+from django.conf import settings
 from django.db import InterfaceError, OperationalError
 
 from agents import runner
-from agents.actions import ActionFailed, HostAway, InDoubt, Wait
+from agents.actions import ActionFailed, HostAway, InDoubt, NeedsApproval, Rejected, Wait
 from config.lib import clock, logs
 from config.lib.secrets import redact, redact_text
 from executions import live, notices
@@ -74,8 +75,8 @@ async def _pass(work: Work) -> Outcome:
                 output = await runner.run(work.plan, journal=work.journal)
     except TimeoutError as error:
         return _timed_out(work) if deadline.expired() else _broke(work, error)
-    except Wait as wait:
-        return Outcome(execution, Status.QUEUED, run_at=wait.until, resumes=True)
+    except (Wait, NeedsApproval) as pause:
+        return _paused(work, pause)
     except ActionFailed as error:
         return _stopped(work, error)
     except (OperationalError, InterfaceError) as error:
@@ -116,6 +117,10 @@ def _stopped(work: Work, error: ActionFailed) -> Outcome:
         return _held(work, error)
     if isinstance(error, InDoubt):
         return _in_doubt(work, error)
+    if isinstance(error, Rejected):
+        return Outcome(
+            work.execution, Status.CANCELLED, reason=Reason.REJECTED, error_message=str(error)
+        )
     return _failed(work, error, is_excused=bool(error.host))
 
 
@@ -135,6 +140,14 @@ def _held(work: Work, error: HostAway) -> Outcome:
         reason=Reason.HOST_AWAY,
         error_message=str(error),
     )
+
+
+def _paused(work: Work, pause: Wait | NeedsApproval) -> Outcome:
+    """The run waits for a moment, or for a person, and for that not for ever."""
+    if isinstance(pause, Wait):
+        return Outcome(work.execution, Status.QUEUED, run_at=pause.until, resumes=True)
+    until = clock.reckoned() + dt.timedelta(hours=settings.APPROVAL_HOURS)
+    return Outcome(work.execution, Status.WAITING_APPROVAL, run_at=until, resumes=True)
 
 
 def _in_doubt(work: Work, error: InDoubt) -> Outcome:

@@ -38,7 +38,7 @@ def resolve(
     with transaction.atomic():
         now = clock.now()
         if resolution != Resolution.CANCEL:
-            _refuse_what_would_be_skipped(execution)
+            refuse_what_would_be_skipped(execution)
             AgentGate.objects.look_again([execution.agent_id], now=now)  # gates before executions
         if not _move(execution, resolution, now=now):
             raise CannotResolve("It does not wait for a decision any more.")
@@ -57,7 +57,7 @@ def resolve(
     return execution
 
 
-def _refuse_what_would_be_skipped(execution: Execution) -> None:
+def refuse_what_would_be_skipped(execution: Execution) -> None:
     """Else the decision would be lost: the run would be skipped before it goes on."""
     agent, trigger = execution.agent, execution.trigger
     if agent is None or trigger is None:

@@ -17,7 +17,17 @@ from django.db.models import OuterRef, Q, Subquery
 
 from agents.models import Agent, AgentStatus
 from config.lib import clock, wake
-from executions import alerts, backlog, holding, live, notices, reaper, skipping, statements
+from executions import (
+    alerts,
+    approving,
+    backlog,
+    holding,
+    live,
+    notices,
+    reaper,
+    skipping,
+    statements,
+)
 from executions.gates import agent_status
 from executions.models import TERMINAL, AgentGate, AlertKind, Execution, Reason, Step
 from executions.queue import LOOK_AT_LEAST
@@ -62,6 +72,7 @@ def sweep() -> None:
         wake_dispatcher_if_new,
         promote_due,
         holding.release,
+        approving.expire,
         backlog.settle,
         skip_unwanted,
         forget_sealed,

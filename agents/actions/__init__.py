@@ -78,6 +78,14 @@ class Wait(Exception):
         self.until = until
 
 
+class NeedsApproval(Exception):
+    """A step waits for a person, who decides before it happens; the run gives its place back until then."""
+
+
+class Rejected(ActionFailed):
+    """A person rejected the step."""
+
+
 @dataclass(frozen=True, slots=True)
 class Scene:
     """What an action may know of the run that it is part of. `variables`: the roots of `agents.templating`."""

@@ -17,7 +17,7 @@ from crm.admin.base import READ_ONLY, OwnRowsFilter, WorkspaceModelAdmin
 from crm.admin.columns import column
 from executions import launch, waiting
 from executions import replay as replaying
-from executions.admin import recovery, search
+from executions.admin import approvals, recovery, search
 from executions.admin.listing import NamedChangeList
 from executions.admin.words import STATUS_OF_EXECUTION
 from executions.models import Execution, Reason, Status
@@ -110,6 +110,7 @@ class ExecutionAdmin(recovery.ReplaysMany, WorkspaceModelAdmin):
             in_bulk=False,  # `ReplaysMany` says first what it would repeat
         ),
         *recovery.decisions(),
+        *approvals.decisions(),
     ]
     list_before_template = "admin/waiting.html"
 

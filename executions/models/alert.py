@@ -21,6 +21,7 @@ class AlertKind(models.TextChoices):
     POISON = "poison", "Poison run"
     DEAD_EVENT = "dead_event", "Dead event"
     INTERRUPTED = "interrupted", "In doubt"
+    APPROVAL = "approval", "Waits for approval"
     TRIGGER_ERROR = "trigger_error", "Trigger in error"
     HOST_AWAY = "host_away", "A host is away"
     QUEUE_FULL = "queue_full", "Queue full"

@@ -186,6 +186,11 @@ class Execution(models.Model):
                 name="execution_due",
             ),  # promote_due
             models.Index(
+                fields=["run_at"],
+                condition=Q(status="waiting_approval"),
+                name="execution_unapproved",
+            ),  # approving.expire
+            models.Index(
                 fields=["workspace", "held_for", "position"], condition=HELD, name="execution_held"
             ),  # holding
             models.Index(
@@ -272,6 +277,8 @@ class Step(models.Model):
         blank=True, default="", db_default=""
     )  # encrypted: the whole response, while the run may go on and the response is not all of it
     error_message = models.TextField(blank=True, default="")
+    # What a person said of a proposed step: {"approved", "by", "params"}; null where nobody was asked, or not yet.
+    decision = models.JSONField(null=True, blank=True)
     # Of a step that asked a model: {"model", "input_tokens", "output_tokens"}.
     usage = models.JSONField(default=dict, blank=True, db_default={})
     attempt = models.PositiveSmallIntegerField(default=1)

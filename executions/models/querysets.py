@@ -116,6 +116,11 @@ class ExecutionQuerySet(models.QuerySet["Execution"]):
             == 1
         )
 
+    def go_on_approved(self, pk: uuid.UUID) -> bool:
+        """What waited for a person is ready again, without a spent attempt; whether it did."""
+        mine = self.filter(pk=pk, status="waiting_approval")
+        return mine.update(status="queued", resumes=True, run_at=None, error_message="") == 1
+
     def beat(self, lease: uuid.UUID) -> None:
         self.running_under(lease).update(heartbeat=F("heartbeat") + 1)
 

@@ -18,8 +18,8 @@ from django.urls import reverse
 from agents.models import Agent
 from config.lib import audit
 from crm.models.workspace import display_name
-from executions import event_replay, launch, replay, resolving
-from executions.models import Execution, Reason
+from executions import approving, event_replay, launch, replay, resolving
+from executions.models import Execution, Reason, Step
 from executions.pages import feed, happened, runs
 from executions.pages.ground import PageRequest, action, back, page, show
 from executions.replay import Plan, Replayed
@@ -47,6 +47,42 @@ def resolve(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
     else:
         messages.success(request, f"Decided: {Resolution(wanted).label}.")
     return redirect("execution", pk=pk)
+
+
+@action("run")
+def approve(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
+    """The proposed step happens, with the texts that the person changed in the form, or it does not."""
+    rows = Execution.objects.select_related("agent", "trigger")
+    execution = get_object_or_404(rows, pk=pk, workspace=request.workspace)
+    step = approving.proposed(execution)
+    is_approval = request.POST.get("decision") == "approve"
+    by = display_name(request.user)
+    try:
+        if step is None:
+            raise approving.CannotDecide("It does not wait for an approval any more.")
+        with transaction.atomic():
+            if is_approval:
+                approving.approve(execution, step.number, by=by, params=_edited(request, step))
+            else:
+                comment = request.POST.get("comment", "")[:1000]
+                approving.reject(execution, step.number, by=by, comment=comment)
+            verb = "approve" if is_approval else "reject"
+            audit.record(request, verb, execution, after={"step": step.number})
+    except (approving.CannotDecide, resolving.CannotResolve) as refusal:
+        messages.error(request, f"Nothing was decided: {refusal}")
+    else:
+        messages.success(request, "Approved." if is_approval else "Rejected.")
+    return redirect("execution", pk=pk)
+
+
+def _edited(request: PageRequest, step: Step) -> dict[str, str]:
+    """The texts of the step that stand in the form otherwise than they were proposed."""
+    given = {name: request.POST.get(f"param-{name}") for name in step.request}
+    return {
+        name: text
+        for name, text in given.items()
+        if text is not None and text.replace("\r\n", "\n") != step.request[name]
+    }
 
 
 @page("replay", methods=("GET", "HEAD", "POST"))

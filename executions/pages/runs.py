@@ -12,7 +12,7 @@ from django.shortcuts import get_object_or_404, redirect
 from agents.models import Agent
 from config.lib import audit
 from crm.models import Workspace
-from executions import launch, replay, waiting
+from executions import approving, launch, replay, waiting
 from executions.models import Execution, Reason, Status
 from executions.pages import chain, doubt, feed, figures, subjects, words
 from executions.pages.ground import PageRequest, action, page, show, uuid_or_none
@@ -76,6 +76,7 @@ def run(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
         "cause": drawn.cause_of(event),
         "siblings": _siblings(execution),
         "doubt": doubt.of(execution),
+        "proposed": approving.proposed(execution),
         "max_attempts": execution.agent.limit("max_attempts") if execution.agent else None,
         **_buttons(request, execution),
     }

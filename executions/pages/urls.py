@@ -23,6 +23,7 @@ urlpatterns = [
     path("executions/<uuid:pk>/", runs.run, name="execution"),
     path("executions/<uuid:pk>/cancel/", runs.cancel, name="execution-cancel"),
     path("executions/replay/", recovery.replay_runs, name="executions-replay"),
+    path("executions/<uuid:pk>/approve/", recovery.approve, name="execution-approve"),
     path("executions/<uuid:pk>/resolve/", recovery.resolve, name="execution-resolve"),
     path("executions/<uuid:pk>/replay/", runs.replay_run, name="execution-replay"),
     path("events/", happened.event_list, name="events"),

@@ -72,7 +72,7 @@ class StepSerializer(serializers.ModelSerializer[Step]):
         model = Step
         fields = (
             *("number", "kind", "effect", "state", "attempt", "request", "response"),
-            *("error_message", "usage", "started_at", "finished_at", "duration_ms"),
+            *("error_message", "usage", "decision", "started_at", "finished_at", "duration_ms"),
         )
         read_only_fields = fields
 

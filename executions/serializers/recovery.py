@@ -10,6 +10,18 @@ from executions.replay import MOST
 from executions.resolving import Resolution
 
 
+class Approval(serializers.Serializer[dict[str, Any]]):
+    step = serializers.IntegerField(min_value=1, help_text="The number of the proposed step.")
+    params = serializers.DictField(
+        required=False, help_text="Those that shall be other than proposed, by name."
+    )
+
+
+class Rejection(serializers.Serializer[dict[str, Any]]):
+    step = serializers.IntegerField(min_value=1, help_text="The number of the proposed step.")
+    comment = serializers.CharField(required=False, allow_blank=True, max_length=1000)
+
+
 class ReplayAsked(serializers.Serializer[dict[str, Any]]):
     """`filter` has the names of the list's query; they may also stand beside it, or in the query itself."""
 

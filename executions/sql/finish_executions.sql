@@ -4,7 +4,7 @@
 -- `|| ''` keeps the planner from walking a partial index over the status, which looks empty in old statistics and may hold
 -- the whole queue: the rows are found by their ids.
 UPDATE executions_execution AS execution
-SET status = CASE WHEN execution.cancel_requested AND ended.status IN ('queued', 'retrying') THEN 'cancelled' ELSE ended.status END,
+SET status = CASE WHEN execution.cancel_requested AND ended.status IN ('queued', 'retrying', 'waiting_approval') THEN 'cancelled' ELSE ended.status END,
     reason = ended.reason,
     output = ended.output,
     error_message = ended.error_message,
@@ -16,7 +16,7 @@ SET status = CASE WHEN execution.cancel_requested AND ended.status IN ('queued',
     holds = LEAST(execution.holds + CASE WHEN ended.held_for = '' THEN 0 ELSE 1 END, 32000),
     usage = execution.usage || ended.usage,
     finished_at = CASE
-        WHEN ended.is_final OR (execution.cancel_requested AND ended.status IN ('queued', 'retrying')) THEN %(now)s
+        WHEN ended.is_final OR (execution.cancel_requested AND ended.status IN ('queued', 'retrying', 'waiting_approval')) THEN %(now)s
     END,
     lease = NULL,
     deadline_at = NULL

@@ -85,6 +85,11 @@ def action_label(name: str) -> str:
 
 
 @register.filter
+def is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+@register.filter
 def pretty(value: Any) -> str:
     """Indented JSON, for a `pre`."""
     return orjson.dumps(value, default=str, option=orjson.OPT_INDENT_2).decode()

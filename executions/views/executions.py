@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from django.db import transaction
@@ -14,10 +15,16 @@ from rest_framework.response import Response
 
 from config.lib.rest import Conflict, Invalid
 from crm.rest import WorkspaceRows
-from executions import launch, replay, resolving
+from executions import approving, launch, replay, resolving
 from executions.models import Execution
 from executions.serializers.ledger import ExecutionDetail, ExecutionSerializer
-from executions.serializers.recovery import Decided, ReplayAsked, ReplayTold
+from executions.serializers.recovery import (
+    Approval,
+    Decided,
+    Rejection,
+    ReplayAsked,
+    ReplayTold,
+)
 from executions.serializers.triggers import Started
 from executions.views.filters import execution_filters
 from executions.views.recovery import asked_for, chosen, decision
@@ -51,6 +58,8 @@ class ExecutionView(ExecutionRows):
     scopes: ClassVar[dict[str, str]] = {
         "cancel": "run",
         "resolve": "run",
+        "approve": "run",
+        "reject": "run",
         "replay": "replay",
         "replay_many": "replay",
     }
@@ -130,6 +139,51 @@ class ExecutionView(ExecutionRows):
                 self.record("resolve", execution, after={"decision": wanted.value})
         except resolving.CannotResolve as error:
             raise Conflict(str(error), code="cannot_resolve") from None
+        return Response(ExecutionDetail(execution).data)
+
+    @extend_schema(request=Approval, responses=ExecutionDetail)
+    @action(detail=True, methods=["post"])
+    def approve(self, request: Request, **_: Any) -> Response:
+        """The proposed step of a run in `waiting_approval` happens, with other `params` where they are given."""
+        execution, given = self.get_object(), Approval(data=request.data)
+        self.check(given)
+        asked = given.validated_data
+        return self._decided(
+            "approve",
+            execution,
+            asked["step"],
+            lambda: approving.approve(
+                execution, asked["step"], by=str(request.user), params=asked.get("params")
+            ),
+        )
+
+    @extend_schema(request=Rejection, responses=ExecutionDetail)
+    @action(detail=True, methods=["post"])
+    def reject(self, request: Request, **_: Any) -> Response:
+        """The proposed step does not happen: a tool's use is told to the model as refused, a fixed step ends the run."""
+        execution, given = self.get_object(), Rejection(data=request.data)
+        self.check(given)
+        asked = given.validated_data
+        return self._decided(
+            "reject",
+            execution,
+            asked["step"],
+            lambda: approving.reject(
+                execution, asked["step"], by=str(request.user), comment=asked.get("comment", "")
+            ),
+        )
+
+    def _decided(
+        self, verb: str, execution: Execution, step: int, decide: Callable[[], Execution]
+    ) -> Response:
+        try:
+            with transaction.atomic():
+                decide()
+                self.record(verb, execution, after={"step": step})
+        except approving.InvalidParams as error:
+            raise Invalid(str(error), details={"params": error.problems}) from None
+        except (approving.CannotDecide, resolving.CannotResolve) as error:
+            raise Conflict(str(error), code="cannot_decide") from None
         return Response(ExecutionDetail(execution).data)
 
 

@@ -50,6 +50,8 @@
           schema: action.schema, value: step.params, change: told, choices: config.choices, variables: variables(index),
           marks: seen, path: `[${index}].params.`,
         });
+        const asks = el("input", {class: "tf-check", type: "checkbox", checked: Boolean(step.needs_approval), on: {change: () => { if (asks.checked) step.needs_approval = true; else delete step.needs_approval; told(); }}});
+        form.append(el("label", {class: "tf-help"}, asks, " A person approves it before it happens"));
         if (action.description) form.prepend(el("p", {class: "tf-note"}, action.description));
         seen(`[${index}].params`, form);
         box.append(form);
