@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from typing import Any
 
 from cryptography.fernet import Fernet
@@ -22,6 +23,11 @@ def safe_settings(**_: Any) -> list[CheckMessage]:
         found.append(
             Error("FIELD_KEY holds something that is no key.", hint=hint, id="triggerfish.E002")
         )
+    if not all(_is_network(one) for one in settings.METRICS_ALLOW):
+        hint = "Give addresses or networks, separated by commas: 10.0.0.0/8,::1."
+        found.append(
+            Error("METRICS_ALLOW holds what is no network.", hint=hint, id="triggerfish.E004")
+        )
     if not 0 <= settings.UNSIGNED_DAILY_SHARE <= 1:
         hint = "It is a part of an agent's daily limit: 0.5 is half of it."
         found.append(
@@ -36,6 +42,14 @@ def ready_for_the_world(**_: Any) -> list[CheckMessage]:
         return []
     hint = "Without one, stored secrets are encrypted with a key made of SECRET_KEY, and lost when that changes."
     return [Warning("FIELD_KEY is not set.", hint=hint, id="triggerfish.W001")]
+
+
+def _is_network(text: str) -> bool:
+    try:
+        ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_key(key: str) -> bool:

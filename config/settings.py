@@ -255,6 +255,8 @@ WEBHOOK_WAITING_BYTES = env.int(
     "WEBHOOK_WAITING_BYTES", 64 * 1024 * 1024
 )  # of their bodies; as much again may be on its way
 APPROVAL_HOURS = env.float("APPROVAL_HOURS", 72)  # then what nobody approved is cancelled
+METRICS_TOKEN = env.str("METRICS_TOKEN", "")  # who shows it may read /metrics
+METRICS_ALLOW = env.list("METRICS_ALLOW", default=[])  # addresses or networks that may, without it
 RETENTION_DAYS = env.int("RETENTION_DAYS", 30)  # events and what came of them
 PAYLOAD_DAYS = env.int("PAYLOAD_DAYS", 7)  # what they said, and what runs were given and answered
 PRUNE_SECONDS = env.int(
@@ -304,7 +306,11 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 HTTPS = SITE_URL.startswith("https://")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
-SECURE_REDIRECT_EXEMPT = ["^healthz$", "^readyz$"]  # probes come from inside, without TLS
+SECURE_REDIRECT_EXEMPT = [
+    "^healthz$",
+    "^readyz$",
+    "^metrics$",
+]  # probes come from inside, without TLS
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 if HTTPS:

@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F, Value
 from django.db.models.functions import Greatest
 
-from config.lib import actors
+from config.lib import actors, measures
 from crm import form_fields, signals
 from crm.models import Contact, Form, FormSubmission, Workspace
 
@@ -61,6 +61,7 @@ def submit(
         else form_fields.read_free_answers(answers)
     )
     if errors:
+        measures.FORMS.add("refused")
         raise Refused(errors)
     owner = form.workspace if form else workspace
     if owner is None:
@@ -68,15 +69,18 @@ def submit(
     submission = FormSubmission(workspace=owner, form=form, fields=kept, is_spam=is_spam)
     if is_spam:
         submission.save()
+        measures.FORMS.add("spam")
         return Accepted(submission, event_id=None)
     submission.sending = sending
     try:
         with transaction.atomic(), actors.stranger():
-            return Accepted(submission, event_id=_take(submission))
+            accepted = Accepted(submission, event_id=_take(submission))
     except IntegrityError:
         if first := _sent_before(submission):
             return Accepted(first, event_id=None)
         raise
+    measures.FORMS.add("accepted")
+    return accepted
 
 
 def _sent_before(submission: FormSubmission) -> FormSubmission | None:

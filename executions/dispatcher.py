@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import time
 import uuid
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -121,6 +122,7 @@ def dispatch_again(asked: Sequence[Again]) -> list[Execution]:
 
 def _batch(read: Callable[[], Iterable[Event]], *, now: dt.datetime | None) -> int:
     """One batch: eight statements, however many events. Answers how many events it took."""
+    began = time.perf_counter()
     with transaction.atomic():
         locked_at = _lock()
         events = list(read())
@@ -147,6 +149,7 @@ def _batch(read: Callable[[], Iterable[Event]], *, now: dt.datetime | None) -> i
         ]
         _write(events, decisions, now)
         _tell(events, decisions)
+    logbook.dispatched(events, now=now, seconds=time.perf_counter() - began)
     return len(events)
 
 

@@ -6,15 +6,17 @@ expected is `error`.
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from config.lib import logs
+from config.lib import clock, logs, measures
 from executions.models import Execution, Reason, Status
 from executions.models.querysets import STOPPED_BY_LIMITS
 from executions.outcome import Outcome
+from triggers.models import Event
 
 LOGGER = "executions"
 _NAMED = 20  # ids in one log line
@@ -25,7 +27,17 @@ _WARN_OF = {Status.RETRYING, Status.FAILED, Status.TIMED_OUT, Status.INTERRUPTED
 
 def decided(executions: Iterable[Execution]) -> None:
     """Events were answered for: queued, or skipped with the reason."""
-    logs.tell(LOGGER, [_decision(execution) for execution in executions])
+    made = list(executions)
+    for execution in made:
+        measures.DECIDED.add(execution.status, execution.reason)
+    logs.tell(LOGGER, [_decision(execution) for execution in made])
+
+
+def dispatched(events: Iterable[Event], *, now: dt.datetime, seconds: float) -> None:
+    """A batch of the dispatcher took so many seconds."""
+    measures.DISPATCH.observe(seconds)
+    for event in events:
+        measures.EVENT_WAIT.observe((now - event.recorded_at).total_seconds())
 
 
 def started(runs: Mapping[uuid.UUID, str], *, lease: uuid.UUID, worker: str) -> None:
@@ -45,7 +57,13 @@ def started(runs: Mapping[uuid.UUID, str], *, lease: uuid.UUID, worker: str) -> 
 
 def ended(outcomes: Iterable[Outcome]) -> None:
     """A pass of each run is over: it ended, or goes on later."""
-    logs.tell(LOGGER, [_end(outcome) for outcome in outcomes])
+    over = list(outcomes)
+    for outcome in over:
+        measures.PASSES.add(outcome.status.value)
+        started_at = outcome.execution.started_at
+        if outcome.is_final and started_at:
+            measures.RUN.observe((clock.reckoned() - started_at).total_seconds())
+    logs.tell(LOGGER, [_end(outcome) for outcome in over])
 
 
 def lost(executions: Iterable[Execution]) -> None:
@@ -54,12 +72,14 @@ def lost(executions: Iterable[Execution]) -> None:
         (logging.WARNING, f"run {execution.status}, its worker is gone", _who(execution))
         for execution in executions
     ]
+    measures.LOST.add(amount=len(lines))
     logs.tell(LOGGER, lines)
 
 
 def skipped(executions: Sequence[Execution], *, reason: str) -> None:
     """Rows that had waited will not run; one line for all of them."""
     if executions:
+        measures.SKIPPED.add(reason, amount=len(executions))
         ids = [str(execution.pk) for execution in executions[:_NAMED]]
         fields = {"runs": len(executions), "executions": ids, "reason": reason}
         logs.tell(LOGGER, [(_level_of(reason), "waiting runs skipped", fields)])

@@ -8,6 +8,7 @@ exact however many processes claim.
 from __future__ import annotations
 
 import datetime as dt
+import time
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -16,7 +17,7 @@ from django.db import transaction
 from django.db.models import DateTimeField, Exists, F, Func, OuterRef
 from django.db.models.functions import Now
 
-from config.lib import clock
+from config.lib import clock, measures
 from executions import completing, full_days, live, logbook, notices, skipping, statements
 from executions.fairness import Block, Rooms, Share, share_out
 from executions.gates import Asked, Ready, agent_status, claim_gates, max_age, minute_window
@@ -48,6 +49,7 @@ def claim(
     now = now or _moment_to_claim(suspects=suspects)
     if now is None or places <= 0:
         return []
+    began = time.perf_counter()
     with transaction.atomic():
         gates = _eligible(now, places, suspects=suspects)
         if not gates:
@@ -69,6 +71,11 @@ def claim(
         claimed = _start(share.chosen, gates, lease=lease, worker=worker, now=now)
         full = full_days.answer(share, gates, now=now)
         _say_when(gates, share, ready, each=each, now=now, full=full, keep=suspects)
+    if claimed:
+        measures.CLAIM.observe(time.perf_counter() - began)
+        for row in share.chosen:
+            if row.attempt == 0:
+                measures.RUN_WAIT.observe((now - row.created_at).total_seconds())
     return claimed
 
 

@@ -9,6 +9,7 @@ from executions.views.agent_runs import AgentSwitches
 from executions.views.events import EventsOfTrigger, EventView
 from executions.views.executions import ExecutionsOfTrigger, ExecutionView
 from executions.views.health import healthz, readyz
+from executions.views.metrics import WorkspaceMetrics, installation
 from executions.views.overview import Health, Stats
 from executions.views.trail import AlertView, AuditView
 from executions.views.triggers import TriggerView
@@ -26,6 +27,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("readyz", readyz, name="readyz"),
     path("api/v1/triggers/stats", Stats.as_view()),
     path("api/v1/triggers/health", Health.as_view()),
+    path("api/v1/triggers/metrics", WorkspaceMetrics.as_view()),
+    path("metrics", installation, name="metrics"),
     path(
         "api/v1/triggers/<uuid:trigger_id>/executions",
         ExecutionsOfTrigger.as_view({"get": "list"}),

@@ -15,7 +15,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
-from config.lib import actors, clock, json, logs, wake
+from config.lib import actors, clock, json, logs, measures, wake
 from config.lib.ids import uuid7
 from triggers import event_types, statements
 from triggers.event_types import EventType
@@ -117,6 +117,8 @@ def emit_many(drafts: Sequence[Draft]) -> list[Event]:
         events = _first_ones(events, stored)
     new = [event for event, draft in zip(events, drafts, strict=True) if event.pk == draft.id]
     logs.tell("triggers.events", [_line(event) for event in new])
+    for event in new:
+        measures.EVENTS.add(event.source)
     if not all(draft.heard for draft in drafts):
         wake.dispatcher()
     return events

@@ -17,7 +17,7 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
-from config.lib import clock, json
+from config.lib import clock, json, measures
 from triggers import catching_up, cron, events, statements
 from triggers.models import Schedule, Trigger, TriggerStatus
 
@@ -121,6 +121,8 @@ class _Batch:
     drafts: list[events.Draft] = field(default_factory=list)
     rows: list[dict[str, Any]] = field(default_factory=list)
     broken: dict[uuid.UUID, str] = field(default_factory=dict)
+    late: list[float] = field(default_factory=list)  # seconds
+    missed: int = 0
 
 
 TellBroken = Callable[[Trigger, str], None]
@@ -154,6 +156,10 @@ def _fire_batch(
             statements.run(
                 "move_schedules", {"now": batch.now, "rows": json.dumps(batch.rows).decode()}
             )
+    for seconds in batch.late:
+        measures.LATENESS.observe(seconds)
+    if batch.missed:
+        measures.MISSED.add(amount=batch.missed)
     for trigger_id, message in batch.broken.items():  # apart: an edit locks trigger, then schedule
         if Trigger.objects.fail(trigger_id, message=message) and tell_broken:
             tell_broken(Trigger.objects.get(pk=trigger_id), message)
@@ -181,6 +187,10 @@ def _look_at(row: _Due, batch: _Batch) -> None:
         delay=catching_up.jitter(row.trigger_id, row.next_slot_at, row.jitter_seconds),
     )
     told = row.missed + plan.missed
+    batch.missed += plan.missed
+    if plan.slots:
+        fire_at = _fire_at(row.trigger_id, row.next_slot_at, row.jitter_seconds)
+        batch.late.append((batch.now - fire_at).total_seconds())
     for number, slot in enumerate(plan.slots):
         batch.drafts.append(_draft(row, schedule, slot, batch.now, missed=0 if number else told))
     batch.rows.append(

@@ -19,7 +19,7 @@ from urllib.parse import quote
 from django.conf import settings
 from django.http.request import split_domain_port, validate_host
 
-from config.lib import errors, json, logs, request_ids, throttle
+from config.lib import errors, json, logs, measures, request_ids, throttle
 from config.lib.headers import STRICT
 from triggers import receiving
 from triggers.intake import MAX_BYTES, Refused
@@ -94,6 +94,7 @@ class WebhookRoute:
             log.exception("webhook not answered")
             answer = receiving.FAILED
         self._tell(scope["method"], found is not None, answer.status, began, request_id)
+        _measure(answer, time.perf_counter() - began)
         more = [(b"x-request-id", request_id.encode())]
         if is_cut:
             more.append((b"connection", b"close"))
@@ -192,6 +193,14 @@ class WebhookRoute:
     def _write(self) -> None:
         lines, self._lines = self._lines, []
         logs.tell(__name__, lines)
+
+
+def _measure(answer: Answer | Refused, seconds: float) -> None:
+    measures.WEBHOOK.observe(seconds)
+    if isinstance(answer, Refused):
+        measures.WEBHOOKS.add("refused", answer.code)
+    else:
+        measures.WEBHOOKS.add("accepted" if answer.status == 202 else "answered", "")
 
 
 def _headers(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:

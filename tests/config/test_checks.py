@@ -11,6 +11,7 @@ from pytest_django import Settings
         ("ALLOWED_HOSTS", ["*"], "triggerfish.E001"),
         ("FIELD_KEYS", ["not a key"], "triggerfish.E002"),
         ("UNSIGNED_DAILY_SHARE", 1.5, "triggerfish.E003"),
+        ("METRICS_ALLOW", ["10.0.0.0/8", "my host"], "triggerfish.E004"),
     ],
 )
 def test_what_would_be_unsafe_is_refused(
