@@ -245,6 +245,7 @@ class DeliveryAdmin(WorkspaceModelAdmin):
     fields = ["at"]
     change_form_template = "admin/triggers/webhookrejection/page.html"
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
 
     kind = _of_delivery("Type", lambda one: one.service)
     sender = _of_delivery("Sender", lambda one: one.peer)

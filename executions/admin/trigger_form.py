@@ -176,11 +176,15 @@ class TriggerForm(WorkspaceModelForm):
         source = sources.registry.get(name)
         return source.within(self.workspace) if self.workspace is not None else source
 
-    def _preview(self, kind: sources.Source) -> dict[str, str] | None:
+    def _preview(self, kind: sources.Source) -> dict[str, Any] | None:
         """Where the page asks what a configuration means, while it is typed."""
         if not kind.preview or self.workspace is None:
             return None
-        return {"url": kind.preview, "workspace": self.workspace.slug}
+        return {
+            "url": kind.preview,
+            "workspace": self.workspace.slug,
+            "after": 2,
+        }  # the expression and its zone
 
     def _post_clean(self) -> None:
         """In place of Django's own checks, which would copy the values onto the row before they are judged."""

@@ -18,13 +18,13 @@ from agents.models import Agent, AgentStatus
 from crm.admin.actions import Done, ObjectAction, Refused
 from crm.admin.base import OwnRowsFilter, WorkspaceModelAdmin
 from crm.admin.columns import column
-from crm.admin.reading import as_table
 from crm.admin.values import ValueField
 from crm.models import Role
 from executions import diagnosis, launch
 from executions.admin import recovery, webhooks
 from executions.admin.trigger_form import TriggerForm
-from executions.admin.words import STATUS_OF_TRIGGER, badge, conditions_said, trigger_figures
+from executions.admin.trigger_reading import READABLE, TriggerReading
+from executions.admin.words import STATUS_OF_TRIGGER, badge, trigger_figures
 from executions.models import Reason, Status
 from executions.pages import words
 from triggers import sources
@@ -102,7 +102,7 @@ def event_form(trigger: Trigger) -> type[forms.Form]:
 
 
 @admin.register(Trigger)
-class TriggerAdmin(WorkspaceModelAdmin):
+class TriggerAdmin(TriggerReading, WorkspaceModelAdmin):
     form = TriggerForm
     list_display = [
         *("name", "listens_to", "agent_link", "status_badge", "next_fire", "runs", "last_run"),
@@ -112,13 +112,7 @@ class TriggerAdmin(WorkspaceModelAdmin):
     readonly_fields = [
         *("status_now", "figures", "schedule_now", "last_error", "created_at", "updated_at"),
     ]
-    readable = {
-        "config": "config_read", "conditions": "conditions_read", "input_mapping": "mapping_read",
-        "default_inputs": "defaults_read",
-    }  # fmt: skip
-    config_read = as_table("config", "Listens to")
-    mapping_read = as_table("input_mapping", "From the event")
-    defaults_read = as_table("default_inputs", "Fixed values")
+    readable = READABLE
     change_form_outer_before_template = "admin/trigger_warning.html"
     object_actions = [
         ObjectAction(
@@ -207,10 +201,6 @@ class TriggerAdmin(WorkspaceModelAdmin):
         shown = [f"Trigger: {one}" for one in triggers]
         return shown, {"triggers": len(triggers)}, refused, []
 
-    @column("Conditions")
-    def conditions_read(self, row: Trigger) -> str:
-        return render_to_string("admin/conditions.html", {"node": conditions_said(row.conditions)})
-
     def change_view(
         self,
         request: HttpRequest,
@@ -226,6 +216,7 @@ class TriggerAdmin(WorkspaceModelAdmin):
     def listens_to(self, row: Trigger) -> str:
         context = {
             "said": sources.find(row.trigger_type).describe(row.config),
+            "schedule": getattr(row, "schedule", None),
             "is_unsigned": webhook.is_unsigned(row.config),
         }
         return render_to_string("admin/listens_to.html", context)

@@ -60,7 +60,7 @@ def agent(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
         "steps": [_step(number, step) for number, step in enumerate(found.steps, start=1)],
         "triggers": [
             (t, _listens_to(t), _refused(t))
-            for t in Trigger.objects.visible().filter(agent=found)[:50]
+            for t in Trigger.objects.visible().filter(agent=found).select_related("schedule")[:50]
         ],
         "executions": last,
         "links": subjects.of_events([row.event for row in last], request.workspace),

@@ -43,7 +43,8 @@
       };
       const form = params({schema, value: current, change, choices: config.choices, marks: first ? marks : () => {}});
       form.classList.add("tf-plain");
-      body.replaceChildren(el("p", {class: "tf-note"}, kind.description), ...(variant ? [el("p", {class: "tf-setup"}, variant.setup)] : []), form, ...(preview ? [preview.element] : []));
+      body.replaceChildren(el("p", {class: "tf-note"}, kind.description), ...(variant ? [el("p", {class: "tf-setup"}, variant.setup)] : []), form);
+      if (preview) (form.children[kind.preview.after] || form.lastChild).before(preview.element); // beside what it explains
       preview?.show(current);
       first = false;
     }

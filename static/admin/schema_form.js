@@ -31,7 +31,9 @@
   }
 
   function yesno(schema, value, change, {label}) {
-    const box = el("input", {class: "tf-check", type: "checkbox", checked: Boolean(value ?? schema.default), "aria-label": label, on: {change: () => change(box.checked)}});
+    const box = el("input", {class: "tf-check", type: "checkbox", checked: Boolean(value ?? schema.default), "aria-label": label, on: {change: () => { change(box.checked); warn(); }}});
+    const warn = () => schema["x-danger"] && box.closest(".tf-param")?.classList.toggle("tf-danger-on", box.checked);
+    queueMicrotask(warn); // when it stands on the page
     return box;
   }
 

@@ -43,6 +43,7 @@ class Generic(WebhookType):
         "unsigned": {
             "type": "boolean",
             "title": "Accept unsigned requests",
+            "x-danger": True,
             "default": False,
             "description": "Everybody who knows the address can start this trigger.",
         },
