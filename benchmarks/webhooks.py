@@ -22,7 +22,7 @@ from benchmarks.figures import Figures
 from config.lib import json as strict_json
 from config.up.place import REPOSITORY
 from crm.models import Workspace
-from executions import dispatcher
+from executions import turns
 from triggers.models import Trigger, WebhookEndpoint
 from triggers.sources import webhook
 from triggers.webhook_secrets import mask
@@ -182,8 +182,8 @@ def _cpu_seconds(pid: int) -> float:
 def nothing_dispatched() -> Iterator[None]:
     """What is accepted waits: the lock of the one dispatcher is held here."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock(%s)", [dispatcher.LOCK_KEY])
+        cursor.execute("SELECT pg_advisory_lock(%s)", [turns.LOCK_KEY])
         try:
             yield
         finally:
-            cursor.execute("SELECT pg_advisory_unlock(%s)", [dispatcher.LOCK_KEY])
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [turns.LOCK_KEY])

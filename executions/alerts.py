@@ -82,6 +82,18 @@ def _told(alerts: AlertQuerySet, verb: str, *, user_id: int | None, now: dt.date
     return changed
 
 
+def raise_unstorable(execution: Execution) -> None:
+    raise_alert(
+        execution.workspace_id,
+        AlertKind.POISON,
+        f"What a run of {execution.agent_name} came to could not be stored. Look at what it did, and at the server's "
+        "log.",
+        execution_id=execution.pk,
+        dedupe_key=f"unstorable:{execution.pk}",
+        cause=f"unstorable:{execution.agent_id}",
+    )
+
+
 def raise_interrupted(execution: Execution) -> None:
     """A run waits for a person; the decision resolves the alert."""
     raise_alert(

@@ -4,6 +4,9 @@ One transaction per batch, one dispatcher at a time (an advisory lock), so event
 order of their recording. `dispatch` goes on while batches are full; an event that commits
 meanwhile sends a wake-up of its own. A batch that raises is repeated one event at a time, so that a bad event stays
 alone; after five tries it is dead, with its error, and can be replayed.
+
+An event may also kill its dispatcher (out of memory, a fault in a library): the next one notices, and takes the events
+one at a time. What has been tried alone is tried only alone from then on.
 """
 
 from __future__ import annotations
@@ -19,10 +22,11 @@ from dataclasses import dataclass
 from functools import partial
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import InterfaceError, OperationalError
 
 from config.lib import clock, json, wake
-from executions import alerts, deciding, gate_locks, live, logbook, notices, statements
+from config.lib.passing import is_passing
+from executions import alerts, deciding, gate_locks, live, logbook, notices, statements, turns
 from executions.deciding import Decision
 from executions.gates import loop_guard, overlap
 from executions.models import AlertKind, Execution, Reason
@@ -31,15 +35,8 @@ from triggers.models.trigger import heard_by
 
 log = logging.getLogger(__name__)
 
-LOCK_KEY = 0x7F15_0001  # pg_advisory_xact_lock: the one dispatcher
-LOCK_TIMEOUT = "1s"
-# The lock asks for what the setting answers, so that it is taken after it.
-_LOCK = """SELECT clock_timestamp()
-    FROM (SELECT set_config('lock_timeout', %s, true) AS said OFFSET 0) AS patience,
-    LATERAL pg_advisory_xact_lock(CASE WHEN patience.said <> '' THEN %s::bigint END)"""
 MAX_ATTEMPTS = 5
-# Connection lost, rolled back (deadlock), out of memory, disk or connections, shutting down, lock not available.
-_PASSING_STATES = ("08", "40", "53", "57P0", "55P03")
+_KILLED = "Its dispatcher died each time it looked at it."
 
 
 def dispatch(*, now: dt.datetime | None = None) -> int:
@@ -47,9 +44,9 @@ def dispatch(*, now: dt.datetime | None = None) -> int:
     total = 0
     while settings.TRIGGERS_ENABLED:
         try:
-            count = _batch(lambda: Event.objects.waiting(settings.DISPATCH_BATCH), now=now)
+            count = _batch(lambda: Event.objects.untried(settings.DISPATCH_BATCH), now=now)
         except Exception as error:
-            if _is_passing(error):
+            if is_passing(error):
                 log.info(
                     "not dispatching now, another dispatcher or no database",
                     extra={"why": str(error).strip()},
@@ -59,7 +56,8 @@ def dispatch(*, now: dt.datetime | None = None) -> int:
             return total + _one_by_one(now=now)
         total += count
         if count < settings.DISPATCH_BATCH:
-            return total  # what commits from here on sends a wake-up of its own
+            # What commits from here on sends a wake-up of its own.
+            return total + (_one_by_one(now=now) if Event.objects.tried().exists() else 0)
     return total
 
 
@@ -120,45 +118,47 @@ def dispatch_again(asked: Sequence[Again]) -> list[Execution]:
     return [decision.execution for decision in decisions]
 
 
-def _batch(read: Callable[[], Iterable[Event]], *, now: dt.datetime | None) -> int:
-    """One batch: eight statements, however many events. Answers how many events it took."""
+def _batch(
+    read: Callable[[], Iterable[Event]], *, now: dt.datetime | None, alone: bool = False
+) -> int:
+    """One batch: ten statements, however many events. Answers how many events it took.
+
+    Raises turns.SomebodyDied where the batch before it did not end, unless its one event is tried `alone`.
+    """
     began = time.perf_counter()
-    with transaction.atomic():
-        locked_at = _lock()
+    with turns.take() as turn:
         events = list(read())
         if not events:
             return 0
-        now = now or locked_at
-        heard = listeners(events)
-        triggers = {trigger.pk: trigger for found in heard.values() for trigger in found}
-        agent_gates = gate_locks.of_agents(trigger.agent_id for trigger in triggers.values())
-        gates = gate_locks.of_triggers(triggers)
-        runs = loop_guard.count((event, one) for event in events for one in heard[event.pk])
-        runs.busy = overlap.busy(triggers.values())
-        decisions = [
-            deciding.decide(
-                event,
-                trigger,
-                gate=gates[trigger.pk],
-                agent_gate=agent_gates[trigger.agent_id],
-                now=now,
-                runs=runs,
-            )
-            for event in events
-            for trigger in heard[event.pk]
-        ]
+        if turn.after_a_death and not alone:
+            raise turns.SomebodyDied
+        now = now or turn.now
+        decisions = _decide(events, now)
         _write(events, decisions, now)
         _tell(events, decisions)
     logbook.dispatched(events, now=now, seconds=time.perf_counter() - began)
     return len(events)
 
 
-def _lock() -> dt.datetime:
-    """Waits for its turn; answers the database's time then."""
-    with connection.cursor() as cursor:
-        cursor.execute(_LOCK, [LOCK_TIMEOUT, LOCK_KEY])
-        ((now,),) = cursor.fetchall()
-    return clock.observed(now)
+def _decide(events: Sequence[Event], now: dt.datetime) -> list[Decision]:
+    heard = listeners(events)
+    triggers = {trigger.pk: trigger for found in heard.values() for trigger in found}
+    agent_gates = gate_locks.of_agents(trigger.agent_id for trigger in triggers.values())
+    gates = gate_locks.of_triggers(triggers)
+    runs = loop_guard.count((event, one) for event in events for one in heard[event.pk])
+    runs.busy = overlap.busy(triggers.values())
+    return [
+        deciding.decide(
+            event,
+            trigger,
+            gate=gates[trigger.pk],
+            agent_gate=agent_gates[trigger.agent_id],
+            now=now,
+            runs=runs,
+        )
+        for event in events
+        for trigger in heard[event.pk]
+    ]
 
 
 def listeners(events: Sequence[Event]) -> dict[uuid.UUID, list[Trigger]]:
@@ -255,30 +255,25 @@ def _alert_loop(decision: Decision, key: str, *, times: int) -> None:
 
 
 def _one_by_one(*, now: dt.datetime | None) -> int:
-    """An attempt is counted before it is made: the event may be what kills this process."""
+    """An attempt is counted before it is made: the event may be what kills this process. So those go last that were
+    tried before, and their neighbours go on.
+    """
     done = 0
-    for pk in [event.pk for event in Event.objects.waiting(settings.DISPATCH_BATCH)]:
+    for pk, attempts in Event.objects.alone(settings.DISPATCH_BATCH):
+        if attempts >= MAX_ATTEMPTS:
+            _bury(pk, _KILLED, kind="Killed")
+            continue
         Event.objects.count_attempt([pk])
         try:
-            done += _batch(partial(Event.objects.filter, pk=pk, state="new"), now=now)
+            done += _batch(partial(Event.objects.filter, pk=pk, state="new"), now=now, alone=True)
         except Exception as error:
-            if _is_passing(error):
+            if is_passing(error):
                 _give_attempt_back(pk)
                 return done
             log.exception("an event could not be dispatched", extra={"event": str(pk)})
-            _bury_if_hopeless(pk, error)
+            if attempts + 1 >= MAX_ATTEMPTS:
+                _bury(pk, f"{type(error).__name__}: {error}", kind=type(error).__name__)
     return done
-
-
-def _is_passing(error: Exception) -> bool:
-    """Whether it is not the events' fault: another dispatcher holds the lock, or the database is away or overloaded.
-
-    By SQLSTATE: PostgreSQL also calls a statement that is too complex "operational", and that would go on for ever.
-    """
-    if not isinstance(error, OperationalError | InterfaceError):
-        return False
-    state = getattr(error.__cause__, "sqlstate", None)
-    return state is None or state.startswith(_PASSING_STATES)
 
 
 def _give_attempt_back(pk: uuid.UUID) -> None:
@@ -286,13 +281,12 @@ def _give_attempt_back(pk: uuid.UUID) -> None:
         Event.objects.give_attempt_back(pk)
 
 
-def _bury_if_hopeless(pk: uuid.UUID, error: Exception) -> None:
+def _bury(pk: uuid.UUID, why: str, *, kind: str) -> None:
     """Five times alone and never decided: the event is dead. One open alert for what dies of the same."""
     event = Event.objects.filter(pk=pk).first()
     if event is None:  # deleted with its workspace meanwhile
         return
-    kind = type(error).__name__
-    if event.attempts >= MAX_ATTEMPTS and Event.objects.bury(pk, error=f"{kind}: {error}"):
+    if Event.objects.bury(pk, error=why):
         alerts.raise_alert(
             event.workspace_id,
             AlertKind.DEAD_EVENT,

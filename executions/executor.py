@@ -19,8 +19,8 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError
 
+from config.lib.passing import is_passing
 from config.lib.threads import in_thread
 from executions import loading, queue
 from executions.finish import finish, finish_each
@@ -89,6 +89,7 @@ class Driver:
         self._ended: list[Outcome] = []
         self._flushing: asyncio.Task[None] | None = None
         self._finishing: list[Outcome] = []  # being written just now
+        self._endless: set[uuid.UUID] = set()  # rows that take no end: not to be taken up again
         self._gives_back = False  # the grace is over: who is cancelled now goes back to the queue
         self._loop: asyncio.AbstractEventLoop | None = None
         self._look = asyncio.Event()
@@ -215,11 +216,11 @@ class Driver:
     async def _write(self, ended: list[Outcome]) -> None:
         try:
             await in_thread(finish, ended, lease=self.lease)
-        except (OperationalError, InterfaceError):
-            raise
-        except Exception:
+        except Exception as error:
+            if is_passing(error):
+                raise
             log.exception("%d runs could not be finished together", len(ended))
-            await in_thread(finish_each, ended, lease=self.lease)
+            self._endless.update(await in_thread(finish_each, ended, lease=self.lease))
 
     async def _watch(self) -> None:
         """Beats for the rows of this lease, and finds runs that somebody cancelled or took away."""
@@ -253,6 +254,7 @@ class Driver:
         known = {
             *self._runs,
             *self._unread,
+            *self._endless,
             *(outcome.execution.pk for outcome in (*self._ended, *self._finishing)),
         }
         if strays := [pk for pk in held if pk not in known]:

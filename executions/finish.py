@@ -11,12 +11,13 @@ import datetime as dt
 import logging
 import uuid
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import transaction
 
 from config.lib import clock, json, wake
+from config.lib.passing import is_passing
 from executions import (
     alerts,
     completing,
@@ -76,26 +77,59 @@ def finish(outcomes: Sequence[Outcome], *, lease: uuid.UUID) -> int:
     return len(kept)
 
 
-def finish_each(outcomes: Sequence[Outcome], *, lease: uuid.UUID) -> None:
+def finish_each(outcomes: Sequence[Outcome], *, lease: uuid.UUID) -> list[uuid.UUID]:
     """After a group could not be written: each alone, so that the one that cannot be stored stays alone.
 
-    That one ends as failed and says why. Raises only while the database is away.
+    That one ends as failed and says why; where not even that can be written, the bare row fails, with an alert and
+    without all that goes with an end. Answers the runs whose rows take no end at all: they are told by their alert, and
+    nobody tries them again. Raises only what passes, as while the database is away.
     """
-    for outcome in outcomes:
-        try:
-            finish([outcome], lease=lease)
-        except (OperationalError, InterfaceError):
+    return [o.execution.pk for o in outcomes if not _finish_alone(o, lease=lease)]
+
+
+def _finish_alone(outcome: Outcome, *, lease: uuid.UUID) -> bool:
+    execution = outcome.execution
+    try:
+        finish([outcome], lease=lease)
+    except Exception as error:
+        if is_passing(error):
             raise
-        except Exception as error:
-            log.exception(
-                "an end could not be stored", extra={"execution": str(outcome.execution.pk)}
-            )
-            message = f"What it came to could not be stored ({type(error).__name__})."
-            told = {"type": type(error).__name__}
-            finish(
-                [Outcome(outcome.execution, Status.FAILED, error_message=message, error=told)],
-                lease=lease,
-            )
+        log.exception("an end could not be stored", extra={"execution": str(execution.pk)})
+        failed = Outcome(
+            execution,
+            Status.FAILED,
+            error_message=f"What it came to could not be stored ({type(error).__name__}).",
+            error={"type": type(error).__name__},
+        )
+        return _try(lambda: finish([failed], lease=lease), execution) or _fail_bare(
+            failed, lease=lease
+        )
+    return True
+
+
+def _fail_bare(outcome: Outcome, *, lease: uuid.UUID) -> bool:
+    """The row alone: no figures, no steps, no news. A person is told, who else would never know."""
+    execution = outcome.execution
+    stored = _try(
+        lambda: Execution.objects.fail_bare(
+            execution.pk, lease=lease, message=outcome.error_message, now=clock.reckoned()
+        ),
+        execution,
+    )
+    _try(lambda: alerts.raise_unstorable(execution), execution)
+    return stored
+
+
+def _try(write: Callable[[], object], execution: Execution) -> bool:
+    try:
+        with transaction.atomic():
+            write()
+    except Exception as error:
+        if is_passing(error):
+            raise
+        log.exception("nor could its failure", extra={"execution": str(execution.pk)})
+        return False
+    return True
 
 
 def _row(outcome: Outcome) -> dict[str, Any]:

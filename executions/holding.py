@@ -9,8 +9,10 @@ alert, which puts itself away.
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 
 from django.conf import settings
 from django.db import transaction
@@ -21,6 +23,7 @@ from executions import alerts, gate_locks, statements
 from executions.models import AgentGate, AlertKind, Execution
 from executions.models.querysets import ExecutionQuerySet
 
+log = logging.getLogger(__name__)
 SLOWEST, FASTEST = 5.0, 50.0  # held runs per second that go back
 LONGEST_SPREAD = 5.0  # seconds; ticks that come late are not to be seen in the calls
 ASK_AGAIN_SECONDS = 5.0  # a run that was sent ahead has this long to get to its call
@@ -37,12 +40,23 @@ def release() -> int:
     now = clock.now()
     rows = {(row.workspace_id, row.host): row for row in FailingHost.objects.all()}
     held: list[_Key] = [(row[0], row[1]) for row in statements.run("select_held_hosts", {})]
-    released = sum(_release(key, rows.get(key), now) for key in held)
-    _forget((row for key, row in rows.items() if key not in held), now)
+    released = sum(_alone(partial(_release, key, rows.get(key), now), host=key[1]) for key in held)
+    for key in rows.keys() - set(held):
+        _alone(partial(_forget, rows[key], now), host=key[1])
     _tell(rows.values(), now)
     for key in _said.keys() - set(held):
         del _said[key]
     return released
+
+
+def _alone(look: Callable[[], int], *, host: str) -> int:
+    """A host whose row is broken does not keep the others waiting."""
+    try:
+        with transaction.atomic():
+            return look()
+    except Exception:
+        log.exception("a host was not looked at", extra={"host": host})
+        return 0
 
 
 def _release(key: _Key, row: FailingHost | None, now: dt.datetime) -> int:
@@ -123,40 +137,43 @@ def _give_up_overdue(waiting: ExecutionQuerySet, now: dt.datetime) -> int:
     return _let_go(waiting.filter(pk__in=overdue), len(overdue), now) if overdue else 0
 
 
-def _forget(rows: Iterable[FailingHost], now: dt.datetime) -> None:
-    """Hosts that nothing waits for: well again, all gone back, or not called for an hour."""
+def _forget(row: FailingHost, now: dt.datetime) -> int:
+    """A host that nothing waits for: well again, all gone back, or not called for an hour."""
     old = now - dt.timedelta(seconds=FORGET_SECONDS)
-    for row in rows:
-        if row.open_until is None and row.is_returning:
-            FailingHost.objects.filter(pk=row.pk, open_until=None).update(
-                is_returning=False, return_rate=None
-            )
-        elif row.open_until is None and row.failures == 0:
-            FailingHost.objects.filter(pk=row.pk, open_until=None, failures=0).delete()
-        elif row.failed_at and row.failed_at < old and (row.open_until or old) <= old:
-            FailingHost.objects.filter(pk=row.pk, failed_at=row.failed_at).delete()
+    same = FailingHost.objects.filter(pk=row.pk)
+    if row.open_until is None and row.is_returning:
+        return same.filter(open_until=None).update(is_returning=False, return_rate=None)
+    if row.open_until is None and row.failures == 0:
+        return same.filter(open_until=None, failures=0).delete()[0]
+    if row.failed_at and row.failed_at < old and (row.open_until or old) <= old:
+        return same.filter(failed_at=row.failed_at).delete()[0]
+    return 0
 
 
 def _tell(rows: Iterable[FailingHost], now: dt.datetime) -> None:
     """One alert per outage; it is put away when the host answers."""
-    away = {_dedupe_key(row): row for row in rows if row.open_until is not None}
+    away = [row for row in rows if row.open_until is not None]
     told = alerts.open_ones(AlertKind.HOST_AWAY)
-    for key, row in away.items():
-        if (row.workspace_id, key) not in told:
-            message = (
-                f"{row.name} is away: {row.error} Runs that need it wait, and go on by themselves."
-            )
-            alerts.raise_alert(
-                row.workspace_id,
-                AlertKind.HOST_AWAY,
-                message[:2000],
-                dedupe_key=key,
-                cause=f"host:{row.pk}",
-            )
-    over = [pk for (_, key), pk in told.items() if key not in away]
+    for row in away:
+        if (row.workspace_id, _dedupe_key(row)) not in told:
+            _alone(partial(_raise, row), host=row.host)
+    kept = {_dedupe_key(row) for row in away}
+    over = [pk for (_, key), pk in told.items() if key not in kept]
     if over:
         alerts.close(over, now=now)
 
 
+def _raise(row: FailingHost) -> int:
+    message = f"{row.name} is away: {row.error} Runs that need it wait, and go on by themselves."
+    return alerts.raise_alert(
+        row.workspace_id,
+        AlertKind.HOST_AWAY,
+        message[:2000],
+        dedupe_key=_dedupe_key(row),
+        cause=f"host:{row.pk}",
+    )
+
+
 def _dedupe_key(row: FailingHost) -> str:
-    return f"host:{row.pk}:{row.away_since:%Y%m%d%H%M%S%f}"
+    since = f"{row.away_since:%Y%m%d%H%M%S%f}" if row.away_since else ""
+    return f"host:{row.pk}:{since}"

@@ -18,6 +18,7 @@ from django.db import transaction
 from django.db.models import Count, Sum
 
 from config.lib import clock, wake
+from config.lib.passing import is_passing
 from executions import alerts, completing, counting, evidence, gate_locks, live, logbook, notices
 from executions.models import AgentGate, AlertKind, Execution, Reason, Status, Step
 from executions.outcome import Outcome
@@ -44,7 +45,29 @@ _seen: dict[uuid.UUID, _Sighting] = {}
 def reap(*, monotonic: Callable[[], float] = time.monotonic) -> int:
     """Hands on the runs of leases that stood still; answers how many runs."""
     leases = _standing_still(monotonic())
-    return sum(_take_away(lease) for lease in leases)
+    return sum(_take_away_each(lease) for lease in leases)
+
+
+def _take_away_each(lease: uuid.UUID) -> int:
+    """All of a lease together; where one of them cannot be written, each by itself, so that it stays alone."""
+    try:
+        return _take_away(lease)
+    except Exception as error:
+        if is_passing(error):
+            raise
+        log.exception("runs could not be handed on together", extra={"lease": str(lease)})
+    running = Execution.objects.running_under(lease).order_by("pk")
+    return sum(_take_one_away(lease, pk) for pk in running.values_list("pk", flat=True))
+
+
+def _take_one_away(lease: uuid.UUID, pk: uuid.UUID) -> int:
+    try:
+        return _take_away(lease, pk=pk)
+    except Exception as error:
+        if is_passing(error):
+            raise
+        log.exception("a run could not be handed on", extra={"execution": str(pk)})
+        return 0
 
 
 def _standing_still(now: float) -> list[uuid.UUID]:
@@ -75,10 +98,13 @@ def _standing_still(now: float) -> list[uuid.UUID]:
     return lost
 
 
-def _take_away(lease: uuid.UUID) -> int:
+def _take_away(lease: uuid.UUID, *, pk: uuid.UUID | None = None) -> int:
+    """All runs of a lease that stood still, or only this one."""
     with transaction.atomic():
         now = clock.now()
         running = Execution.objects.running_under(lease)
+        if pk is not None:
+            running = running.filter(pk=pk)
         gate_locks.of_agents(running.exclude(agent=None).values_list("agent_id", flat=True))
         lost = list(running.order_by("pk").select_for_update())
         doubtful = set(

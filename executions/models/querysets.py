@@ -121,6 +121,23 @@ class ExecutionQuerySet(models.QuerySet["Execution"]):
         mine = self.filter(pk=pk, status="waiting_approval")
         return mine.update(status="queued", resumes=True, run_at=None, error_message="") == 1
 
+    def fail_bare(self, pk: uuid.UUID, *, lease: uuid.UUID, message: str, now: dt.datetime) -> bool:
+        """A running row fails with nothing but its message."""
+        failed = (
+            self.running_under(lease)
+            .filter(pk=pk)
+            .update(
+                status="failed",
+                error_message=message,
+                finished_at=now,
+                run_at=None,
+                lease=None,
+                deadline_at=None,
+            )
+        )
+        _say("run failed", [pk], failed, level=logging.ERROR)
+        return failed == 1
+
     def beat(self, lease: uuid.UUID) -> None:
         self.running_under(lease).update(heartbeat=F("heartbeat") + 1)
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from django.db import OperationalError, connection
 
 from agents.actions import ActionFailed, Effect, Scene
-from agents.models import Agent
+from agents.models import Agent, FailingHost
 from config.lib import clock
 from config.lib.threads import in_thread
-from executions import executor, journal, loading, queue, sweep
-from executions.models import AgentGate, Execution, Status, Step, StepState
+from executions import executor, holding, journal, loading, queue, reaper, sweep
+from executions.models import AgentGate, Alert, AlertKind, Execution, Status, Step, StepState
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Run = Callable[[], None]
@@ -70,7 +71,12 @@ def test_a_claim_whose_answer_was_lost_is_taken_up(
 
     async def rest(scene: Scene, params: dict[str, Any]) -> None:
         await in_thread(AgentGate.objects.update, next_eligible_at=clock.reckoned())
-        await asyncio.sleep(2.5)
+        for _ in range(
+            600
+        ):  # the other one is taken up while this one runs, however slow the machine
+            if await in_thread(Execution.objects.filter(pk=second.pk, status="completed").exists):
+                return
+            await asyncio.sleep(0.1)
 
     act("rest", rest, effect=Effect.REPEATABLE)
     first, second = start({"action": "rest"}), start(NOTIFY, name="B")
@@ -135,6 +141,73 @@ def test_one_end_that_cannot_be_written_does_not_hold_up_the_others(
     executor.drain()
     assert (status_of(bad), status_of(good)) == (Status.FAILED, Status.COMPLETED)
     assert "could not be stored" in bad.error_message
+
+
+@contextmanager
+def refused(table: str, condition: str) -> Iterator[None]:
+    """The database refuses to change these rows, whoever asks."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE FUNCTION refuse() RETURNS trigger AS $$ BEGIN RAISE 'refused'; END $$ LANGUAGE plpgsql;"
+            f"CREATE TRIGGER refuse BEFORE UPDATE ON {table} FOR EACH ROW WHEN ({condition})"
+            " EXECUTE FUNCTION refuse()"
+        )
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("DROP FUNCTION refuse CASCADE")
+
+
+def test_an_end_whose_figures_cannot_be_counted_is_a_bare_failure(
+    start: Start, run_everything_due: Run
+) -> None:
+    bad, good = start(NOTIFY), start(NOTIFY, name="B")
+    with refused("executions_triggergate", f"NEW.trigger_id = '{bad.trigger_id}'"):
+        executor.drain()
+    assert (status_of(bad), status_of(good)) == (Status.FAILED, Status.COMPLETED)
+    assert (bad.lease, "could not be stored" in bad.error_message) == (None, True)
+    assert Alert.objects.get().execution_id == bad.pk
+
+
+def test_a_row_that_takes_no_end_is_left_alone_and_told(
+    start: Start, act: Act, run_everything_due: Run
+) -> None:
+    """It is tried once, not over and over: neither by its driver, nor by the reaper, which goes on with the others."""
+
+    async def rest(scene: Scene, params: dict[str, Any]) -> None:
+        await asyncio.sleep(2.5)  # two looks for rows that nobody runs
+
+    act("rest", rest, effect=Effect.REPEATABLE)
+    bad, good = start(NOTIFY), start({"action": "rest"}, name="B")
+    with refused("executions_execution", f"NEW.id = '{bad.pk}' AND NEW.lease IS NULL"):
+        assert executor.drain() == 2
+        assert (status_of(bad), status_of(good)) == (Status.RUNNING, Status.COMPLETED)
+        assert (Alert.objects.get().execution_id, bad.attempt) == (bad.pk, 1)
+        neighbour = start(NOTIFY, name="C")
+        assert bad.lease
+        queue.claim(lease=bad.lease, worker="w", places=1)
+        assert reaper._take_away_each(bad.lease) == 1
+        assert status_of(neighbour) == Status.QUEUED
+    assert reaper._take_away_each(bad.lease) == 1
+    assert status_of(bad) == Status.QUEUED
+
+
+def test_a_host_whose_row_is_broken_does_not_keep_the_others_waiting(start: Start) -> None:
+    bad, good = start(NOTIFY), start(NOTIFY, name="B")
+    for execution, host in ((bad, "a.example"), (good, "b.example")):
+        Execution.objects.filter(pk=execution.pk).update(held_for=host)
+        FailingHost.objects.create(workspace_id=bad.workspace_id, host=host)
+    FailingHost.objects.create(
+        workspace_id=bad.workspace_id, host="0.example", open_until=clock.now(), away_since=None
+    )
+    with refused("agents_failinghost", "NEW.host = 'a.example'"):
+        assert holding.release() == 1
+    bad.refresh_from_db()
+    good.refresh_from_db()
+    assert (bad.held_for, good.held_for) == ("a.example", "")
+    assert Alert.objects.get().kind == AlertKind.HOST_AWAY
+    assert holding.release() == 1
 
 
 def test_a_message_that_cannot_be_stored_is_cleaned(

@@ -31,6 +31,19 @@ class EventQuerySet(models.QuerySet["Event"]):
         """Accepted requests to webhooks. Uses the indexes event_delivered and event_delivered_at."""
         return self.filter(DELIVERED)
 
+    def untried(self, limit: int) -> EventQuerySet:
+        """`waiting`, but nothing that was tried alone before. Uses index event_new."""
+        return self.filter(state=EventState.NEW, attempts=0).order_by("id")[:limit]
+
+    def tried(self) -> EventQuerySet:
+        """New events that were tried alone, in vain. Uses index event_new."""
+        return self.filter(state=EventState.NEW, attempts__gt=0)
+
+    def alone(self, limit: int) -> list[tuple[uuid.UUID, int]]:
+        """Id and attempts of what is tried one at a time, those that failed least first. Uses index event_new."""
+        oldest = list(self.waiting(limit).values_list("id", "attempts"))
+        return sorted(oldest, key=lambda row: (row[1], row[0]))
+
     def held(self, pk: uuid.UUID) -> Event | None:
         """The event under its row's lock: nobody deletes it or its payload until the transaction ends."""
         return self.select_for_update(no_key=True).filter(pk=pk).first()

@@ -1,0 +1,66 @@
+"""One dispatcher at a time, and whether the one before it lived to its end.
+
+Two sequences, which no rollback undoes, count the batches that were begun and those that ended, well or not: only the
+death of a process leaves one out. They are not logged, so they cost no write to the disk; a crash of the server sets
+both back.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+from django.db import InterfaceError, OperationalError, connection, transaction
+
+from config.lib import clock
+
+LOCK_KEY = 0x7F15_0001  # pg_advisory_xact_lock: the one dispatcher
+LOCK_TIMEOUT = "1s"
+# The lock asks for what the setting answers, so that it is taken after it.
+_LOCK = """SELECT clock_timestamp(), nextval('executions_batch_begun'), (SELECT last_value FROM executions_batch_ended)
+    FROM (SELECT set_config('lock_timeout', %s, true) AS said OFFSET 0) AS patience,
+    LATERAL pg_advisory_xact_lock(CASE WHEN patience.said <> '' THEN %s::bigint END)"""
+_END = (
+    "SELECT setval('executions_batch_ended', GREATEST(last_value, %s)) FROM executions_batch_ended"
+)
+
+
+class SomebodyDied(Exception):
+    """In the middle of the batch before this one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """`now`: the database's time when it began."""
+
+    now: dt.datetime
+    number: int
+    after_a_death: bool
+
+
+@contextmanager
+def take() -> Iterator[Turn]:
+    """A transaction that no other dispatcher shares. Raises OperationalError where another one keeps it waiting."""
+    turn = None
+    try:
+        with transaction.atomic():
+            turn = _lock()
+            yield turn
+    finally:
+        if turn is not None:
+            _end(turn.number)
+
+
+def _lock() -> Turn:
+    with connection.cursor() as cursor:
+        cursor.execute(_LOCK, [LOCK_TIMEOUT, LOCK_KEY])
+        ((now, number, ended),) = cursor.fetchall()
+    return Turn(clock.observed(now), number, after_a_death=number - ended > 1)
+
+
+def _end(number: int) -> None:
+    """Where the database is away, the next batch is taken one by one, and that is all."""
+    with suppress(OperationalError, InterfaceError), connection.cursor() as cursor:
+        cursor.execute(_END, [number])
