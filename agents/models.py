@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
+from django.core.validators import MinValueValidator
 from django.db import models
 
 from config.lib.ids import uuid7
@@ -19,6 +21,11 @@ DEFAULT_RESTRICTIONS: dict[str, int | None] = {
     "max_concurrent": None,
     "max_attempts": 3,
     "timeout_seconds": 300,
+    # Of language models; a day is that of the workspace, money is US dollars.
+    "max_tokens_per_run": None,
+    "max_tokens_per_day": None,
+    "max_cost_per_run": None,
+    "max_cost_per_day": None,
 }
 
 
@@ -101,6 +108,11 @@ class Agent(AnnouncedModel):
         given: int | None = self.restrictions.get(name, DEFAULT_RESTRICTIONS[name])
         return given
 
+    def money(self, name: str) -> Decimal | None:
+        """A limit of money, in US dollars."""
+        given = self.restrictions.get(name)
+        return None if given is None else Decimal(str(given))
+
 
 class ModelProvider(models.Model):
     """Where a workspace's language models are asked: `name` is what stands before the colon of `provider:model`.
@@ -132,6 +144,44 @@ class ModelProvider(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class ModelPrice(models.Model):
+    """What a model costs, in US dollars; it goes before what is generally known of the model."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    workspace = models.ForeignKey(
+        Workspace, models.CASCADE, related_name="model_prices", db_index=False
+    )
+    model = models.CharField(
+        max_length=200, help_text="As agents write it: provider:model, such as openai:gpt-5.6."
+    )
+    input_per_million = models.DecimalField(
+        "dollars per million tokens read",
+        max_digits=10,
+        decimal_places=4,
+        validators=[MinValueValidator(0)],
+    )
+    output_per_million = models.DecimalField(
+        "dollars per million tokens written",
+        max_digits=10,
+        decimal_places=4,
+        validators=[MinValueValidator(0)],
+    )
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["model"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["workspace", "model"],
+                name="model_price_once",
+                violation_error_message="This model has a price already.",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.model
 
 
 class FailingHostQuerySet(models.QuerySet["FailingHost"]):

@@ -37,9 +37,9 @@ _RESTRICTIONS = {
     "additionalProperties": False,
     "properties": {
         name: {
-            "type": "integer",
+            "type": "number" if name in validation.MONEY else "integer",
             "nullable": name not in validation.NEVER_UNLIMITED,
-            "minimum": 1,
+            "minimum": 0 if name in validation.MONEY else 1,
             "maximum": most,
             "default": DEFAULT_RESTRICTIONS[name],
         }

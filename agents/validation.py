@@ -21,7 +21,12 @@ CAPS = {
     "max_concurrent": 1000,
     "max_attempts": 20,
     "timeout_seconds": 24 * 3600,
+    "max_tokens_per_run": 1_000_000_000,
+    "max_tokens_per_day": 1_000_000_000,
+    "max_cost_per_run": 1_000_000,
+    "max_cost_per_day": 1_000_000,
 }
+MONEY = ("max_cost_per_run", "max_cost_per_day")  # dollars, with cents
 NEVER_UNLIMITED = ("max_attempts",)
 
 assert CAPS.keys() == DEFAULT_RESTRICTIONS.keys()
@@ -104,13 +109,21 @@ def _restrictions(value: Any) -> Faults:
             faults.append((f".{name[:100]}", f"Unknown limit.{hint}"))
         elif not _is_limit(name, limit):
             unlimited = "" if name in NEVER_UNLIMITED else ", or null for unlimited"
-            faults.append((f".{name}", f"Give a whole number from 1 to {CAPS[name]}{unlimited}."))
+            wanted = (
+                f"a number above 0, at most {CAPS[name]}"
+                if name in MONEY
+                else f"a whole number from 1 to {CAPS[name]}"
+            )
+            faults.append((f".{name}", f"Give {wanted}{unlimited}."))
     return faults
 
 
 def _is_limit(name: str, limit: Any) -> bool:
     if limit is None:
         return name not in NEVER_UNLIMITED
+    if name in MONEY:
+        is_number = isinstance(limit, int | float) and not isinstance(limit, bool)
+        return is_number and 0 < limit <= CAPS[name]
     return isinstance(limit, int) and not isinstance(limit, bool) and 1 <= limit <= CAPS[name]
 
 

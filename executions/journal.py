@@ -27,6 +27,7 @@ from config.lib import clock, json
 from config.lib.secrets import decrypt, encrypt, redact, redact_text
 from config.lib.threads import in_stoppable_thread, in_thread
 from executions import live, notices
+from executions.budgets import RunMeter
 from executions.models import Execution, Step, StepState
 
 TOLD_EVERY_SECONDS = 0.2  # what a model writes is shown this often
@@ -108,7 +109,10 @@ class RunJournal:
         raise NeedsApproval
 
     def equip(self, scene: Scene) -> Scene:
-        return replace(scene, tell=self._teller(scene.step_number))
+        run = self.execution
+        assert run.agent_id is not None
+        meter = RunMeter(run.workspace_id, run.agent_id, run.pk)
+        return replace(scene, meter=meter, tell=self._teller(scene.step_number))
 
     def _teller(self, number: int) -> Callable[[str], None]:
         """Shows what a model writes to those who watch, a few times a second."""

@@ -18,6 +18,7 @@ from agents.actions import ActionFailed, HostAway, InDoubt, NeedsApproval, Rejec
 from config.lib import clock, logs
 from config.lib.secrets import redact, redact_text
 from executions import live, notices
+from executions.budgets import BudgetSpent
 from executions.journal import LeaseLost
 from executions.loading import Work
 from executions.models import Reason, Status
@@ -117,6 +118,8 @@ def _stopped(work: Work, error: ActionFailed) -> Outcome:
         return _held(work, error)
     if isinstance(error, InDoubt):
         return _in_doubt(work, error)
+    if isinstance(error, BudgetSpent):
+        return _waiting_for_budget(work, error)
     if isinstance(error, Rejected):
         return Outcome(
             work.execution, Status.CANCELLED, reason=Reason.REJECTED, error_message=str(error)
@@ -148,6 +151,18 @@ def _paused(work: Work, pause: Wait | NeedsApproval) -> Outcome:
         return Outcome(work.execution, Status.QUEUED, run_at=pause.until, resumes=True)
     until = clock.reckoned() + dt.timedelta(hours=settings.APPROVAL_HOURS)
     return Outcome(work.execution, Status.WAITING_APPROVAL, run_at=until, resumes=True)
+
+
+def _waiting_for_budget(work: Work, error: BudgetSpent) -> Outcome:
+    """The run gives its place back and spends no attempt; it asks again later, as the budget may have been raised."""
+    return Outcome(
+        work.execution,
+        Status.QUEUED,
+        run_at=error.until,
+        resumes=True,
+        reason=Reason.BUDGET,
+        error_message=str(error),
+    )
 
 
 def _in_doubt(work: Work, error: InDoubt) -> Outcome:

@@ -29,12 +29,13 @@ from config.lib import clock, ids, wake
 from crm.models import FormSubmission, Workspace
 from executions import forgetting
 from executions.forgetting import FIRST, Batch, Terms
-from executions.models import AgentStart, Alert
+from executions.models import AgentStart, Alert, Spending
 from triggers.models import WebhookRejection
 
 log = logging.getLogger(__name__)
 
 BATCH = 1_000
+KEEP_SPENDINGS = dt.timedelta(days=400)
 KEEP_STARTS = dt.timedelta(hours=50)  # the longest day that a gate counts has 25 hours
 _LOCK_KEY = 0x7F15_0002  # pg_try_advisory_lock: the one who prunes
 _MARK_SECONDS = 24 * 3600
@@ -97,6 +98,7 @@ def _each_part(current: Pass) -> None:
     """Workspaces come in any order, so that a large one does not always stand before the others."""
     history = current.now - dt.timedelta(days=settings.RETENTION_DAYS)
     _delete(current, AgentStart.objects.filter(at__lt=current.now - KEEP_STARTS))
+    _delete(current, Spending.objects.filter(at__lt=current.now - KEEP_SPENDINGS))
     _delete(current, Session.objects.filter(expire_date__lt=current.now))
     _delete(current, FormSubmission.objects.filter(is_spam=True, submitted_at__lt=history))
     _delete(current, WebhookRejection.objects.filter(at__lt=history))

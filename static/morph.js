@@ -28,6 +28,7 @@ export function morphChildren(old, fresh) {
 
 function morph(old, fresh) {
   if (old.isEqualNode(fresh)) return;
+  if (old.dataset?.stream && old.dataset.stream === fresh.dataset?.stream) return; // what a model writes comes by itself
   if (old.nodeType !== Node.ELEMENT_NODE) {
     old.nodeValue = fresh.nodeValue;
     return;

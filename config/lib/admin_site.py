@@ -28,6 +28,7 @@ MENU = {
         ("agents.agent", "Agents", "smart_toy"),
         ("triggers.trigger", "Triggers", "bolt"),
         ("agents.modelprovider", "Model providers", "psychology"),
+        ("agents.modelprice", "Model prices", "payments"),
     ],
     "Operations": [
         ("executions.execution", "Executions", "play_circle"),

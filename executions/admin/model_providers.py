@@ -15,9 +15,9 @@ from unfold.widgets import (
 )
 
 from agents.llm import providers, trial
-from agents.models import ModelProvider
+from agents.models import ModelPrice, ModelProvider
 from crm.admin.actions import Done, ObjectAction, Refused
-from crm.admin.base import ADMINISTERED, WorkspaceModelAdmin
+from crm.admin.base import ADMINISTERED, EDITABLE, WorkspaceModelAdmin
 from crm.admin.columns import column
 from crm.admin.forms import WorkspaceModelForm, add_problems
 from crm.models import Role
@@ -86,6 +86,15 @@ def test(request: HttpRequest, row: ModelProvider, cleaned: dict[str, Any]) -> D
     if not ok:
         raise Refused(f"It does not work: {message}")
     return Done(f"It works, after {seconds:g} s. {message}", after={"ok": True})
+
+
+@admin.register(ModelPrice)
+class ModelPriceAdmin(WorkspaceModelAdmin):
+    """What models cost, for budgets of money."""
+
+    needs = {**EDITABLE, "add": Role.ADMIN, "change": Role.ADMIN, "delete": Role.ADMIN}
+    list_display = ["model", "input_per_million", "output_per_million", "updated_at"]
+    search_fields = ["model"]
 
 
 @admin.register(ModelProvider)

@@ -18,6 +18,10 @@ LIMITS = {
     "max_concurrent": ("At the same time", "What comes on top waits."),
     "max_attempts": ("Attempts", "Of one run, when it fails for a passing reason."),
     "timeout_seconds": ("Seconds for one run", "Then it is stopped."),
+    "max_tokens_per_run": ("Tokens of a model, per run", "Then the run fails."),
+    "max_tokens_per_day": ("Tokens of a model, per day", "What comes on top waits until tomorrow."),
+    "max_cost_per_run": ("Dollars for a model, per run", "Then the run fails."),
+    "max_cost_per_day": ("Dollars for a model, per day", "What comes on top waits until tomorrow."),
 }
 
 
@@ -137,6 +141,7 @@ class LimitsWidget(EditorWidget):
                 "help": hint,
                 "standard": DEFAULT_RESTRICTIONS[name],
                 "required": name in validation.NEVER_UNLIMITED,
+                "step": "any" if name in validation.MONEY else 1,
             }
             for name, (label, hint) in LIMITS.items()
         ]

@@ -12,6 +12,7 @@ from executions.models.execution import (
     Verdict,
 )
 from executions.models.gates import AgentGate, AgentStart, TriggerGate
+from executions.models.spending import Spending
 
 __all__ = [
     "TERMINAL",
@@ -22,6 +23,7 @@ __all__ = [
     "AuditEntry",
     "Execution",
     "Reason",
+    "Spending",
     "Status",
     "Step",
     "StepState",

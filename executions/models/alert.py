@@ -22,6 +22,7 @@ class AlertKind(models.TextChoices):
     DEAD_EVENT = "dead_event", "Dead event"
     INTERRUPTED = "interrupted", "In doubt"
     APPROVAL = "approval", "Waits for approval"
+    BUDGET = "budget", "Budget of a model"
     TRIGGER_ERROR = "trigger_error", "Trigger in error"
     HOST_AWAY = "host_away", "A host is away"
     QUEUE_FULL = "queue_full", "Queue full"

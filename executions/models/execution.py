@@ -50,6 +50,7 @@ class Reason(models.TextChoices):
     REJECTED = "rejected", "Rejected"
     POISON = "poison", "Its worker died twice"
     HOST_AWAY = "host_away", "Waits for a host"
+    BUDGET = "budget", "Budget of the day used up"
 
 
 class Verdict(models.TextChoices):

@@ -12,7 +12,7 @@ from agents.models import Agent
 from config.lib import clock
 from crm.models import Form, Workspace
 from executions.models import Alert, Status
-from executions.pages import feed, figures
+from executions.pages import feed, figures, thinking
 from executions.pages.ground import PageRequest, page, show
 
 FEED = 25
@@ -32,6 +32,7 @@ def dashboard(request: PageRequest) -> HttpResponse:
         "counts": counts,
         "is_newcomer": not any(count.number for count in counts),
         "chart": chart,
+        "thinking": thinking.last_days(workspace, now=now),
         "happenings": feed.newest(workspace, limit=FEED),
         **_alerts(workspace, everything="alerts" in request.GET),
         "waiting": {

@@ -40,15 +40,23 @@ def in_short(execution: Execution) -> str:
     """One or two sentences: what became of it and why."""
     if execution.status == Status.SKIPPED:
         return _why_skipped(execution)
-    if execution.status == Status.QUEUED and execution.held_for:
-        return f"{execution.error_message} It goes on by itself when the host answers again."
-    if execution.status == Status.QUEUED and execution.run_at:
-        return "Waits until its moment comes, then goes on."
-    if execution.status == Status.QUEUED and execution.workspace.paused:
-        return "Waits, because everything in this workspace is paused."
+    if execution.status == Status.QUEUED and (waits := _why_queued(execution)):
+        return waits
     if execution.cancel_requested and execution.status == Status.RUNNING:
         return "Has been asked to stop."
     return SO_FAR[Status(execution.status)]
+
+
+def _why_queued(execution: Execution) -> str:
+    if execution.held_for:
+        return f"{execution.error_message} It goes on by itself when the host answers again."
+    if execution.reason == Reason.BUDGET:
+        return f"{execution.error_message} It goes on by itself."
+    if execution.run_at:
+        return "Waits until its moment comes, then goes on."
+    if execution.workspace.paused:
+        return "Waits, because everything in this workspace is paused."
+    return ""
 
 
 def _why_skipped(execution: Execution) -> str:

@@ -160,7 +160,7 @@ class ExecutionView(ExecutionRows):
     @extend_schema(request=Rejection, responses=ExecutionDetail)
     @action(detail=True, methods=["post"])
     def reject(self, request: Request, **_: Any) -> Response:
-        """The proposed step does not happen: a tool's use is told to the model as refused, a fixed step ends the run."""
+        """The proposed step does not happen: a tool's use is told to the model as refused, a step ends the run."""
         execution, given = self.get_object(), Rejection(data=request.data)
         self.check(given)
         asked = given.validated_data

@@ -8,7 +8,7 @@
     body.append(...config.limits.map((limit) => {
       const current = limit.name in limits ? limits[limit.name] : limit.standard;
       const number = el("input", {
-        class: "tf-input", type: "number", min: 1, step: 1, value: current ?? "", disabled: current === null, "aria-label": limit.label,
+        class: "tf-input", type: "number", min: limit.step === "any" ? 0 : 1, step: limit.step, value: current ?? "", disabled: current === null, "aria-label": limit.label,
         on: {input: () => { limits[limit.name] = number.value === "" ? "" : Number(number.value); commit(limits); }},
       });
       const free = el("input", {

@@ -100,7 +100,8 @@ def test_what_is_approved_may_be_changed(
     assert api.post(url, {"step": 1, "params": {"text": "Better"}}).status_code == 200
     run_everything_due()
     assert Note.objects.get().text == "Better"
-    assert Step.objects.get(number=1).decision["params"] == {"text": "Better"}
+    decision: Any = Step.objects.get(number=1).decision
+    assert decision["params"] == {"text": "Better"}
 
 
 def test_a_rejected_fixed_step_cancels_the_run(

@@ -12,7 +12,7 @@ from django.db import models
 from django.test import Client
 
 from agents import blueprint as agent_blueprint
-from agents.models import Agent, ModelProvider
+from agents.models import Agent, ModelPrice, ModelProvider
 from crm import tokens
 from crm.models import (
     Contact,
@@ -115,6 +115,7 @@ def one_of_each(workspace: Workspace, user: User) -> Things:
             workspace=workspace, actor=EVIL, verb="update", target_type="agent", target_name=EVIL,
             before={EVIL: EVIL}, after={},
         ),
+        ModelPrice.objects.create(workspace=workspace, model=EVIL, input_per_million=1, output_per_million=2),
         ModelProvider.objects.create(
             workspace=workspace, name="evil", kind="openai", base_url="https://e.example/" + EVIL, api_key=EVIL,
         ),
