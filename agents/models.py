@@ -11,7 +11,7 @@ from django.core.validators import MinValueValidator
 from django.db import models
 
 from config.lib.ids import uuid7
-from config.lib.secrets import EncryptedTextField
+from config.lib.secrets import EncryptedTextField, SealedTextField
 from crm.models import Workspace
 from crm.models.deleting import AnnouncedModel, AnnouncedQuerySet
 
@@ -70,7 +70,7 @@ class Agent(AnnouncedModel):
     instructions = models.TextField(blank=True, default="", max_length=50_000)
     model = models.CharField(max_length=200, blank=True, default="")
     steps = models.JSONField(default=list, blank=True)
-    sealed = models.TextField(blank=True, default="", editable=False)
+    sealed = SealedTextField(blank=True, default="", editable=False)
     tools = models.JSONField(default=list, blank=True)
     output_schema = models.JSONField(null=True, blank=True)
     max_turns = models.PositiveSmallIntegerField(default=25, db_default=25)

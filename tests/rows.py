@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from agents.models import ModelProvider
 from crm.models import Workspace
-from triggers.models import Trigger
+from triggers.models import OwnWebhookType, Trigger
 
 APPS = ("crm", "agents", "triggers", "executions")
 
@@ -38,6 +38,8 @@ def make(model: type[models.Model], *, workspace: Workspace) -> models.Model:
         values["workspace"] = workspace
     if model is ModelProvider:
         values |= {"name": f"p{uuid.uuid4().hex[:12]}", "kind": "openai", "api_key": "sk-any"}
+    if model is OwnWebhookType:
+        values |= {"name": f"type-{uuid.uuid4().hex}", "parser": "json"}
     if model is Trigger:
         values["config"] = {"event_type": "contact_created"}
     return model._default_manager.create(**values)

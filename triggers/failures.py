@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from config.lib.rest import Conflict, Failure, Invalid
 from triggers.event_types import InvalidPayload
-from triggers.problems import InvalidTrigger, NameTaken
+from triggers.problems import InvalidTrigger, InvalidType, NameTaken, TypeNameTaken
 from triggers.sources import Problems
 
 
@@ -15,6 +15,14 @@ def of_trigger(error: InvalidTrigger) -> Failure:
     if isinstance(error, NameTaken):
         return Conflict(_first(error.problems), code="name_taken", details=error.problems)
     return of_problems(error.problems, code=_code(error.problems))
+
+
+def of_type(error: InvalidType, *, below: str = "") -> Failure:
+    """`below`: what the paths in the body begin with."""
+    if isinstance(error, TypeNameTaken):
+        return Conflict(_first(error.problems), code="name_taken", details=error.problems)
+    found = {f"{below}{path}": said for path, said in error.problems.items()}
+    return of_problems(found, code="invalid_webhook_type")
 
 
 def of_problems(problems: Problems, *, code: str) -> Invalid:

@@ -51,7 +51,7 @@ class OwnType(Generic):
     def __init__(self, row: OwnWebhookType) -> None:
         self.row = row
         self.name, self.label = row.name, row.name
-        self.setup = f"Your own type. Its sender proves itself {_how(row)}; see the type's page for what it reads."
+        self.setup = row.setup
         self.required_fields = tuple(row.required_config_fields)
         self.default_methods = tuple(row.default_methods) or ("POST",)
         own: dict[str, dict[str, Any]] = {
@@ -182,13 +182,6 @@ def find(name: str, *, row: OwnWebhookType | None) -> WebhookType:
 def kind_of(trigger: Trigger) -> WebhookType:
     """Raises UnknownName."""
     return find(str(trigger.config.get("webhook_type", "")), row=trigger.own_type)
-
-
-def _how(row: OwnWebhookType) -> str:
-    signed = "by the signature of its requests, as with any sender"
-    if row.validation_required and row.validation_code and row.required_config_fields:
-        return f"to the type's validator with {', '.join(row.required_config_fields)}"
-    return signed
 
 
 def _pairs(text: str) -> dict[str, str]:

@@ -75,3 +75,80 @@ class ValidTrigger(serializers.Serializer[dict[str, Any]]):
     config = serializers.DictField()
     conditions = serializers.DictField()
     warnings = serializers.ListField(child=serializers.CharField())
+
+
+class WebhookTypeSerializer(serializers.Serializer[Any]):
+    """Shape only: `triggers.uploading` says what is allowed. Of a built-in type the `id` is null."""
+
+    id = serializers.UUIDField(read_only=True, allow_null=True)
+    webhook_type = serializers.CharField(
+        source="name", help_text="Its name: small letters, digits, _ and -."
+    )
+    parser = serializers.CharField(
+        help_text="json, the name of a built-in type, or any name beside custom_parser_code."
+    )
+    json_schema = serializers.DictField(help_text="Of the bodies.")
+    required_config_fields = serializers.ListField(
+        child=serializers.CharField(),
+        required=False,
+        help_text="What each trigger must give in webhook_config; kept secret.",
+    )
+    optional_config_fields = serializers.ListField(child=serializers.CharField(), required=False)
+    default_methods = serializers.ListField(child=serializers.CharField(), required=False)
+    validation_required = serializers.BooleanField(required=False)
+    response_format = serializers.CharField(
+        required=False, help_text="json, or the name of a built-in type."
+    )
+    custom_parser_code = serializers.CharField(
+        required=False, allow_blank=True, help_text="Python: def parse(body, headers)."
+    )
+    validation_code = serializers.CharField(
+        required=False, allow_blank=True, help_text="Python: def validate(body, headers, config)."
+    )
+    sample_payload = serializers.JSONField(required=False)
+    is_builtin = serializers.BooleanField(read_only=True)
+    label = serializers.CharField(read_only=True)  # type: ignore[assignment]  # the type's own word
+    setup = serializers.CharField(read_only=True)
+    version = serializers.IntegerField(read_only=True)
+    created_by = serializers.IntegerField(source="created_by_id", read_only=True, allow_null=True)
+    created_at = serializers.DateTimeField(read_only=True, allow_null=True)
+    updated_at = serializers.DateTimeField(read_only=True, allow_null=True)
+
+    def to_internal_value(self, data: Any) -> Any:
+        """The body as it came: `triggers.uploading` names what is wrong."""
+        return dict(data)
+
+
+class UploadedType(WebhookTypeSerializer):
+    """The answer to an upload or a change."""
+
+    status = serializers.CharField(read_only=True)
+    message = serializers.CharField(read_only=True)
+    warnings = serializers.ListField(child=serializers.CharField(), read_only=True)
+
+
+class TrialBody(serializers.Serializer[dict[str, Any]]):
+    """A request as the sender would make it. `definition`: a type to try that is not stored."""
+
+    body = serializers.JSONField(required=False, help_text="By default the sample of the type.")
+    raw = serializers.CharField(required=False, help_text="In place of body: the text itself.")
+    headers = serializers.DictField(child=serializers.CharField(), required=False)
+    query = serializers.CharField(required=False, allow_blank=True)
+    method = serializers.CharField(required=False)
+    config = serializers.DictField(required=False, help_text="The trigger's webhook_config.")
+    definition = serializers.DictField(required=False)
+
+
+class Trial(serializers.Serializer[dict[str, Any]]):
+    """What a trigger would make of it; nothing is stored."""
+
+    accepted = serializers.BooleanField()
+    status = serializers.IntegerField(help_text="What the sender would be answered.")
+    error_code = serializers.CharField(allow_blank=True)
+    reason = serializers.CharField(allow_blank=True)
+    details = serializers.DictField()
+    parsed = serializers.DictField()
+    parse_error = serializers.CharField(allow_blank=True)
+    schema_valid = serializers.BooleanField(allow_null=True)
+    schema_error = serializers.CharField(allow_blank=True)
+    warnings = serializers.ListField(child=serializers.CharField())

@@ -16,6 +16,7 @@ from triggers.sources.webhook import METHODS
 REQUIRED = ("webhook_type", "parser", "json_schema")
 _NAME = re.compile(r"[a-z][a-z0-9_]*(-[a-z0-9_]+)*\Z")
 _FIELD = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,49}\Z")
+_TAKEN_NAMES = ("try",)  # an address of the API
 _MOST_FIELDS = 20
 _RESERVED_FIELDS = ("secret", "previous_secret", "signature_header", "unsigned")
 _READ_ONLY = {"id", "version", "is_builtin", "label", "setup", "created_at", "updated_at", "created_by", "triggers"} | {
@@ -80,7 +81,7 @@ class Draft:
                 "webhook_type",
                 "Give a name of at most 50 small letters, digits, _ and -, such as my_shop.",
             )
-        elif name in webhook_types.registry:
+        elif name in webhook_types.registry or name in _TAKEN_NAMES:
             self.wrong("webhook_type", f"{name} is a built-in type.")
         elif not self.row._state.adding and name != self.row.name and self.row.triggers.exists():
             self.wrong("webhook_type", "Triggers use this type: it keeps its name.")

@@ -52,8 +52,8 @@ def store(row: OwnWebhookType, fields: Mapping[str, Any]) -> list[str]:
     return warnings
 
 
-def apply(row: OwnWebhookType, fields: Mapping[str, Any]) -> list[str]:
-    """Sets the fields on the row; does not save. Answers warnings.
+def apply(row: OwnWebhookType, fields: Mapping[str, Any], *, is_trial: bool = False) -> list[str]:
+    """Sets the fields on the row; does not save. Answers warnings. A trial asks for no place in the workspace.
 
     Raises InvalidType or TypeNameTaken, and then leaves the row alone; sandbox.CannotRun where nobody can tell now.
     """
@@ -61,17 +61,23 @@ def apply(row: OwnWebhookType, fields: Mapping[str, Any]) -> list[str]:
     draft.read()
     if draft.problems:
         raise InvalidType(draft.problems)
-    same = OwnWebhookType.objects.filter(workspace_id=row.workspace_id)
-    if same.filter(name=draft.now("name")).exclude(pk=row.pk).exists():
-        raise TypeNameTaken
-    if row._state.adding and same.count() >= settings.WEBHOOK_TYPES_PER_WORKSPACE:
-        most = settings.WEBHOOK_TYPES_PER_WORKSPACE
-        raise InvalidType({"webhook_type": [f"A workspace has at most {most} types of its own."]})
+    if not is_trial:
+        _ask_for_place(row, draft.now("name"))
     for name, value in draft.values.items():
         setattr(row, name, value)
     if not row._state.adding:
         row.version += 1
     return [*_read_sample(row), *_left_unproved(row)]
+
+
+def _ask_for_place(row: OwnWebhookType, name: str) -> None:
+    """Raises TypeNameTaken, InvalidType."""
+    same = OwnWebhookType.objects.filter(workspace_id=row.workspace_id)
+    if same.filter(name=name).exclude(pk=row.pk).exists():
+        raise TypeNameTaken
+    if row._state.adding and same.count() >= settings.WEBHOOK_TYPES_PER_WORKSPACE:
+        most = settings.WEBHOOK_TYPES_PER_WORKSPACE
+        raise InvalidType({"webhook_type": [f"A workspace has at most {most} types of its own."]})
 
 
 def remove(row: OwnWebhookType) -> None:

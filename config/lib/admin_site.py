@@ -27,6 +27,7 @@ MENU = {
     "Automation": [
         ("agents.agent", "Agents", "smart_toy"),
         ("triggers.trigger", "Triggers", "bolt"),
+        ("triggers.ownwebhooktype", "Webhook types", "webhook"),
         ("agents.modelprovider", "Model providers", "psychology"),
         ("agents.modelprice", "Model prices", "payments"),
     ],

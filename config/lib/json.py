@@ -177,6 +177,11 @@ def dumps(value: Any) -> bytes:
         return orjson.dumps(_as_floats(value), default=_plain, option=_OPTIONS)
 
 
+def indented(value: Any) -> str:
+    """For people to read and edit."""
+    return orjson.dumps(value, default=_plain, option=_OPTIONS | orjson.OPT_INDENT_2).decode()
+
+
 def _as_floats(value: Any) -> Any:
     """A copy in which whole numbers past 64 bits are floats; infinite where they are past those too."""
     if isinstance(value, dict):

@@ -37,8 +37,12 @@ def digest(token: str) -> str:
 
 @lru_cache(maxsize=4)
 def _fernet(keys: tuple[str, ...], secret_key: str) -> MultiFernet:
-    derived = base64.urlsafe_b64encode(hashlib.sha256(b"field:" + secret_key.encode()).digest())
-    return MultiFernet([Fernet(key) for key in keys] or [Fernet(derived)])
+    return MultiFernet([Fernet(key) for key in keys] or [Fernet(derived_key(secret_key))])
+
+
+def derived_key(secret_key: str) -> bytes:
+    """What stands in for FIELD_KEY where that is not set."""
+    return base64.urlsafe_b64encode(hashlib.sha256(b"field:" + secret_key.encode()).digest())
 
 
 def encrypt(text: str) -> str:
@@ -70,6 +74,15 @@ class EncryptedTextField(models.TextField[str, str]):
 
     def from_db_value(self, value: str | None, *_: Any) -> str | None:
         return decrypt(value) if value else value
+
+
+class SealedTextField(models.TextField[str, str]):
+    """Text that its writer encrypted with `encrypt`, where not every reader may open it. `rotation` finds it."""
+
+    def deconstruct(self) -> tuple[str, str, Any, Any]:
+        """As the TextField that it is in the database: marking one needs no migration."""
+        name, _, args, kwargs = super().deconstruct()
+        return name, "django.db.models.TextField", args, kwargs
 
 
 def is_secret_name(name: str) -> bool:

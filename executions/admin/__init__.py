@@ -15,6 +15,7 @@ from executions.admin import (
     executions,
     model_providers,
     triggers,
+    webhook_types,
     webhooks,
     workspace,
 )
@@ -32,6 +33,7 @@ __all__ = [
     "executions",
     "model_providers",
     "triggers",
+    "webhook_types",
     "webhooks",
     "workspace",
 ]

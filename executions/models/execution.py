@@ -9,6 +9,7 @@ from django.db.models import Q
 
 from agents.models import Agent
 from config.lib.ids import uuid7
+from config.lib.secrets import SealedTextField
 from crm.models import Workspace
 from executions.models.querysets import ExecutionQuerySet
 from triggers.models import Event, Trigger
@@ -274,7 +275,7 @@ class Step(models.Model):
     state = models.CharField(max_length=10, choices=StepState)
     request = models.JSONField(default=dict, blank=True)
     response = models.JSONField(null=True, blank=True)  # without secrets
-    sealed = models.TextField(
+    sealed = SealedTextField(
         blank=True, default="", db_default=""
     )  # encrypted: the whole response, while the run may go on and the response is not all of it
     error_message = models.TextField(blank=True, default="")

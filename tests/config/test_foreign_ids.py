@@ -49,7 +49,6 @@ NO_IDS = {
     "form_page": "public: who knows the address may fill the form in",
     "form_thanks": "public, as the form",
     "form_webhook": "public: the address names the workspace, and a foreign form_id in the body has its own test",
-    "webhook": "public: the address is the secret, and the sender proves the rest",
     "set_password": "the key in the address belongs to an account",
     "trigger-of-type": "a word",
     "app_list": "a part of the admin, which shows what one may see",

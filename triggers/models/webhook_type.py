@@ -55,3 +55,19 @@ class OwnWebhookType(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_builtin(self) -> bool:
+        return False
+
+    @property
+    def label(self) -> str:
+        return self.name
+
+    @property
+    def setup(self) -> str:
+        """How its senders prove themselves, in a sentence."""
+        if self.validation_required and self.validation_code and self.required_config_fields:
+            asked = ", ".join(self.required_config_fields)
+            return f"A type of your own. Its code checks each request with {asked}."
+        return "A type of your own. Its requests are signed as those of any sender are (generic)."

@@ -28,7 +28,7 @@ from crm.models import (
 from executions.models import Alert, AuditEntry, Execution, Step
 from tests.conftest import MakeMember
 from triggers import blueprint, events
-from triggers.models import Event, Trigger, WebhookRejection
+from triggers.models import Event, OwnWebhookType, Trigger, WebhookRejection
 
 EVIL = "<script>alert(1)</script>"
 Login = Callable[[User], Client]
@@ -122,6 +122,11 @@ def one_of_each(workspace: Workspace, user: User) -> Things:
         WebhookRejection.objects.create(
             workspace=workspace, trigger=trigger, status=401, reason="unverified", detail=EVIL, method="POST",
             peer="192.0.2.7", headers={EVIL: EVIL},
+        ),
+        OwnWebhookType.objects.create(
+            workspace=workspace, name="evil", parser="custom", json_schema={"title": EVIL, "examples": [EVIL]},
+            default_methods=["POST"], sample_payload={EVIL: EVIL}, parsed_sample={EVIL: EVIL},
+            custom_parser_code=f"def parse(body, headers):\n    return {{'{EVIL}': '{EVIL}'}}",
         ),
     ]  # fmt: skip
     return {type(row): row for row in rows}

@@ -32,6 +32,7 @@ from triggers.models import Event, Trigger, WebhookEndpoint
 
 ACTIONS = [(model, action) for model in MODELS for action in admin_of(model).object_actions]
 ACTION_IDS = [f"{model.__name__}-{action.name}" for model, action in ACTIONS]
+LOOKS = ("dry_run", "try_it")  # these change nothing and answer with a page
 READY: dict[str, dict[str, Any]] = {  # what a row has to be for the action to apply
     "Agent-pause": {"status": AgentStatus.LIVE}, "Trigger-enable": {"status": "paused"},
     "Event-replay": {"state": "dead"}, **{
@@ -65,9 +66,9 @@ def test_one_action_one_row(
     assert page.status_code == 200
     assert not written()
     answer = ann.post(url(model, action.name, row.pk), drawn_values(page.text))
-    assert answer.status_code == (200 if action.name == "dry_run" else 302)
+    assert answer.status_code == (200 if action.name in LOOKS else 302)
     verb = "resolve" if action.name.startswith("resolve_") else action.name
-    assert written() == ([] if action.name == "dry_run" else [(verb, model._meta.model_name)])
+    assert written() == ([] if action.name in LOOKS else [(verb, model._meta.model_name)])
 
 
 @pytest.mark.parametrize("model", [Contact, Task, FormSubmission, Agent, Trigger])

@@ -17,7 +17,7 @@ from crm.models import ApiToken, Contact, Form, Membership, Role, Workspace
 from executions.models import Alert, Execution
 from tests.executions.admin.conftest import Login, Things
 from tests.executions.admin.pages import MODELS, NAMES, url
-from triggers.models import Event, Trigger
+from triggers.models import Event, OwnWebhookType, Trigger
 
 ROWS = 50
 MOST = 16  # session, person, roles, workspace, count, rows, names, filters ...
@@ -28,6 +28,7 @@ OTHER: dict[type[models.Model], Any] = {  # what may stand in one row only
     Agent: lambda n: {"name": f"Agent {n}"},
     ModelPrice: lambda n: {"model": f"openai:{n}"},
     ModelProvider: lambda n: {"name": f"provider-{n}"},
+    OwnWebhookType: lambda n: {"name": f"type-{n}"},
     Trigger: lambda n: {"name": f"Trigger {n}"},
     Execution: lambda n: {"replay_no": n + 1},
     Alert: lambda n: {"dedupe_key": f"alert {n}"},
