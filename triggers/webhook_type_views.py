@@ -107,7 +107,7 @@ class WebhookTypeView(WorkspaceViewSet):
 
     # --- trying it
 
-    @extend_schema(request=TrialBody, responses=Trial)
+    @extend_schema(request=TrialBody, responses=Trial, operation_id="webhook_types_try_definition")
     @action(detail=False, methods=["post"], url_path="try")
     def try_definition(self, request: Request, **_: Any) -> Response:
         """What requests of a type that is not stored, the body's `definition`, would come to."""
@@ -122,7 +122,7 @@ class WebhookTypeView(WorkspaceViewSet):
             _refuse(error, below="definition.")
         return self._tried(row, request, warnings)
 
-    @extend_schema(request=TrialBody, responses=Trial)
+    @extend_schema(request=TrialBody, responses=Trial, operation_id="webhook_types_try")
     @action(detail=True, methods=["post"], url_path="try")
     def try_stored(self, request: Request, **_: Any) -> Response:
         """What a trigger of this type would make of a request. Nothing is stored, and no event comes of it."""
