@@ -49,11 +49,6 @@ def encrypt(text: str) -> str:
     return _fernet(tuple(settings.FIELD_KEYS), settings.SECRET_KEY).encrypt(text.encode()).decode()
 
 
-def rotated(text: str) -> str:
-    """The same clear text, encrypted with the newest key; raises `cryptography.fernet.InvalidToken`."""
-    return _fernet(tuple(settings.FIELD_KEYS), settings.SECRET_KEY).rotate(text.encode()).decode()
-
-
 def decrypt(text: str) -> str:
     """The clear text; raises `cryptography.fernet.InvalidToken` where no known key fits."""
     return _decrypted(text, tuple(settings.FIELD_KEYS), settings.SECRET_KEY)
