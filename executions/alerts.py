@@ -22,11 +22,12 @@ def raise_alert(
     dedupe_key: str,
     cause: str = "",
     times: int = 1,
+    counts: bool = True,
     **about: Any,
 ) -> bool:
     """Writes the alert, or counts `times` more on the open one of this key; whether it wrote.
 
-    `about`: agent, trigger, execution_id.
+    `about`: agent, trigger, execution_id. `counts`: false for a state that is seen again and again while it lasts.
     `cause`: what people are written to about at most once an hour; by default the kind and whom it is about.
     """
     who = about.get("trigger") or about.get("agent")
@@ -44,7 +45,7 @@ def raise_alert(
         is_new = Alert.objects.filter(pk=alert.pk).exists()
         if is_new:
             live.push(workspace_id, notices.alert_raised(alert))
-        else:
+        elif counts:
             Alert.objects.count_again(workspace_id, alert.dedupe_key, times=times)
     return is_new
 

@@ -28,7 +28,11 @@ def backlog(*, workspace_id: uuid.UUID, limit: int, **_: Any) -> int:
             "of the server."
         )
         alerts.raise_alert(
-            workspace_id, AlertKind.QUEUE_FULL, message, dedupe_key=AlertKind.QUEUE_FULL
+            workspace_id,
+            AlertKind.QUEUE_FULL,
+            message,
+            dedupe_key=AlertKind.QUEUE_FULL,
+            counts=False,
         )
     return number
 

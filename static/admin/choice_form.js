@@ -37,9 +37,15 @@
       const variant = variantOf(kind, current);
       const preview = kind.preview ? window.Triggerfish.schedulePreview(kind.preview) : null;
       const change = (fresh) => {
+        const now = variantOf(kind, fresh);
+        if (now !== variant) { // another sender has other fields; what it does not know goes
+          const {into} = kind.variants;
+          const held = Object.entries(fresh[into] || {}).filter(([name]) => name in (now?.properties || {}));
+          if (held.length) fresh[into] = Object.fromEntries(held); else delete fresh[into];
+        }
         commit(fresh);
         preview?.show(fresh);
-        if (variantOf(kind, fresh) !== variant) draw(); // another sender has other fields
+        if (now !== variant) draw();
       };
       const form = params({schema, value: current, change, choices: config.choices, marks: first ? marks : () => {}});
       form.classList.add("tf-plain");

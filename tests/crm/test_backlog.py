@@ -142,6 +142,9 @@ def test_the_bound_is_named_and_its_alert_closes_by_itself(
     alert = Alert.objects.get(kind=AlertKind.QUEUE_FULL)
     assert "10 runs and events wait, which is the bound" in alert.message
     assert "queue limit in the workspace's settings" in alert.message
+    api.post(EMIT, BODY)
+    alert.refresh_from_db()
+    assert alert.times == 1
     assert works.settle() == 0
     Execution.objects.filter(pk=Execution.objects.values("pk")[:1]).update(status="completed")
     assert works.settle() == 1
