@@ -142,7 +142,7 @@ def test_more_rows_cost_no_more_queries(
     for _ in range(10):
         event = make_event(world.workspace, subject=f"contact:{world.contact.pk}")
         make_execution(event, world.trigger, status=Status.SKIPPED, reason="cooldown")
-    with django_assert_max_num_queries(16):
+    with django_assert_max_num_queries(17):
         visitor.get(path)
 
 
