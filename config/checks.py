@@ -28,6 +28,10 @@ def safe_settings(**_: Any) -> list[CheckMessage]:
         found.append(
             Error("METRICS_ALLOW holds what is no network.", hint=hint, id="triggerfish.E004")
         )
+    if unknown := _unknown_switches():
+        hint = "Name types of triggers, such as cron, webhook or webhook:telegram; manual cannot be turned off."
+        said = f"TRIGGERS_OFF holds what turns nothing off: {', '.join(unknown)}."
+        found.append(Error(said, hint=hint, id="triggerfish.E005"))
     if not 0 <= settings.UNSIGNED_DAILY_SHARE <= 1:
         hint = "It is a part of an agent's daily limit: 0.5 is half of it."
         found.append(
@@ -50,6 +54,12 @@ def _is_network(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _unknown_switches() -> list[str]:
+    from triggers import sources  # the apps are ready when checks run
+
+    return sources.unknown_switches(settings.TRIGGERS_OFF)
 
 
 def _is_key(key: str) -> bool:

@@ -189,6 +189,9 @@ CACHES = {
 TRIGGERS_ENABLED = env.bool(
     "TRIGGERS_ENABLED", True
 )  # false: events are recorded, nothing is dispatched
+TRIGGERS_OFF = env.list(
+    "TRIGGERS_OFF", default=[]
+)  # types of triggers that are turned off: cron, webhook, webhook:telegram ...
 WEB_THREADS = env.int(
     "WEB_THREADS", 8
 )  # requests answered at a time by one web process, each with a database connection

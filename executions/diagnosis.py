@@ -92,7 +92,7 @@ def said_of(schedule: Schedule) -> str:
 
 def _checks(trigger: Trigger, cooldown_until: dt.datetime | None) -> list[Check]:
     return [
-        _service(),
+        _service(trigger),
         _workspace(trigger),
         _status(trigger),
         _configuration(trigger),
@@ -104,7 +104,9 @@ def _checks(trigger: Trigger, cooldown_until: dt.datetime | None) -> list[Check]
     ]
 
 
-def _service() -> Check:
+def _service(trigger: Trigger) -> Check:
+    if said := sources.why_off(trigger.trigger_type, trigger.config):
+        return Check("service", False, said)
     on = settings.TRIGGERS_ENABLED
     message = "Triggers are switched on." if on else "Triggers are switched off on this server."
     return Check("service", on, message)

@@ -200,6 +200,10 @@ class _Draft:
                 )
             return None
         self.values["trigger_type"] = source.trigger_type
+        is_new = self.is_new or source.trigger_type != self.trigger.trigger_type
+        if is_new and (said := sources.why_off(source.trigger_type, {})):
+            self._wrong("trigger_type", said)
+            return None
         return source
 
     def _read_config(self, source: Source) -> None:
@@ -216,13 +220,22 @@ class _Draft:
             return
         source = source.within(self.trigger.workspace)
         config = source.prepare(config, sealed=self.trigger.sealed)
-        found = source.check(config, workspace=self.trigger.workspace)
+        found = source.check(config, workspace=self.trigger.workspace) or self._turned_off(
+            source, config
+        )
         for path, messages in found.items():
             self.problems[f"config.{path}" if path else "config"] = messages
         if not found:
             self.values["config"], self.values["sealed"] = source.seal(config)
             self.values["own_type"] = source.own_type(config)
             self.warnings += source.warnings(config)
+
+    def _turned_off(self, source: Source, config: dict[str, Any]) -> sources.Problems:
+        """A trigger keeps what it had before that was turned off, and can be changed otherwise."""
+        switches = source.switches(config)
+        had = () if self.is_new else source.switches(self.trigger.config)
+        said = "" if switches == had else sources.why_off(source.trigger_type, config)
+        return {"": [said]} if said else {}
 
     def _check_place(self, source: Source) -> None:
         """Asked where anything that it may depend on is changed."""

@@ -25,7 +25,7 @@ from django.db import IntegrityError, InterfaceError, OperationalError, connecti
 from config.lib import actors, clock, outages, secrets, throttle
 from config.lib.throttle import Limit
 from crm import backlog
-from triggers import events, intake, own_types, webhook_secrets
+from triggers import events, intake, own_types, sources, webhook_secrets
 from triggers.intake import Accepted, Answered, Refused
 from triggers.models import WebhookEndpoint, WebhookRejection
 from triggers.sources import webhook
@@ -33,6 +33,7 @@ from triggers.sources.email import BOUNCED
 from triggers.webhook_types import Incoming
 
 log = logging.getLogger(__name__)
+OFF_SECONDS = 3600  # until a sender whose type is turned off should ask again
 _DECOY = {"webhook_type": "generic", "webhook_config": {"secret": secrets.new_token("decoy")}}
 NOT_FOUND = Refused(404, "not_found", "There is nothing at this address.")
 AWAY = Refused(
@@ -163,6 +164,8 @@ def _judge(arrival: Arrival) -> Accepted | Answer | Refused:
     if arrival.fault:
         return arrival.fault
     trigger = arrival.endpoint.trigger
+    if said := sources.why_off(trigger.trigger_type, trigger.config):
+        return Refused(503, "turned_off", said, headers={"Retry-After": str(OFF_SECONDS)})
     config = webhook_secrets.opened(trigger.config, sealed=trigger.sealed)
     find = partial(own_types.find, row=trigger.own_type)
     found = intake.judge(arrival.request, config, now=arrival.at, find=find)

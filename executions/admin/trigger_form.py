@@ -124,7 +124,11 @@ class TriggerForm(WorkspaceModelForm):
             self._offer()
 
     def _offer(self) -> None:
-        kinds = {name: self._kind(name) for name in sources.registry}
+        kinds = {
+            name: self._kind(name)
+            for name in sources.registry
+            if name == self.instance.trigger_type or not sources.why_off(name, {})
+        }
         for name, (label, hint) in SAID.items():
             self.fields[name].label, self.fields[name].help_text = label, hint
         self.fields["trigger_type"].choices = [(name, kind.label) for name, kind in kinds.items()]  # type: ignore[attr-defined]
@@ -142,7 +146,7 @@ class TriggerForm(WorkspaceModelForm):
                 name: {
                     "label": kind.label,
                     "description": kind.description,
-                    "schema": kind.config_schema,
+                    "schema": kind.offered_schema(self.instance.config),
                     "preview": self._preview(kind),
                     "variants": asdict(found) if (found := kind.variants()) else None,
                 }

@@ -209,6 +209,9 @@ class TriggerAdmin(TriggerReading, WorkspaceModelAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         trigger = self.get_object(request, unquote(object_id))
+        if trigger is not None and request.method == "GET":
+            for said in filter(None, [sources.why_off(trigger.trigger_type, trigger.config)]):
+                messages.warning(request, said)
         told = {"address": webhooks.panel(request, trigger)} if trigger is not None else {}
         return super().change_view(request, object_id, form_url, told | (extra_context or {}))
 
@@ -218,6 +221,7 @@ class TriggerAdmin(TriggerReading, WorkspaceModelAdmin):
             "said": sources.find(row.trigger_type).describe(row.config),
             "schedule": getattr(row, "schedule", None),
             "is_unsigned": webhook.is_unsigned(row.config),
+            "off": sources.why_off(row.trigger_type, row.config),
         }
         return render_to_string("admin/listens_to.html", context)
 

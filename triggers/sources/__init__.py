@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import uuid
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import jsonschema_rs
+from django.conf import settings
 
 from config.lib.registry import Registry, closest
 from crm.models import Workspace
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 Config = dict[str, Any]
 Problems = dict[str, list[str]]  # path inside the config -> what is wrong there
 
+ALWAYS_ON = "manual"  # every agent can be run by hand
 OPEN_SCHEMA: dict[str, Any] = {"type": "object", "properties": {}}
 
 
@@ -64,6 +67,18 @@ class Source(ABC):
     def variants(self) -> Variants | None:
         """What one property of the configuration makes of another; None where nothing does."""
         return None
+
+    def switches(self, config: Config) -> tuple[str, ...]:
+        """The names under which TRIGGERS_OFF may turn off triggers with this configuration."""
+        return (self.trigger_type,)
+
+    def all_switches(self) -> tuple[str, ...]:
+        """Every name that `switches` may answer."""
+        return (self.trigger_type,)
+
+    def offered_schema(self, config: Config) -> dict[str, Any]:
+        """`config_schema` without what is turned off; `config` is what the trigger has already, and keeps."""
+        return self.config_schema
 
     def own_type(self, config: Config) -> OwnWebhookType | None:
         """The row of the workspace that a valid configuration refers to."""
@@ -131,6 +146,22 @@ def register(source: Source) -> Source:
 def find(trigger_type: str) -> Source:
     """By name or alias. Raises `config.lib.registry.UnknownName`, which knows what was meant."""
     return registry.get(aliases.get(trigger_type, trigger_type))
+
+
+def why_off(trigger_type: str, config: Config) -> str:
+    """That such triggers are turned off on this installation (TRIGGERS_OFF), as a sentence, or nothing."""
+    if not settings.TRIGGERS_OFF or trigger_type not in registry:
+        return ""
+    for name in registry.get(trigger_type).switches(config):
+        if name in settings.TRIGGERS_OFF and name != ALWAYS_ON:
+            return f"Triggers of the type {name!r} are turned off on this installation."
+    return ""
+
+
+def unknown_switches(names: Iterable[str]) -> list[str]:
+    """Those of the names that turn nothing off."""
+    known = {name for one in registry for name in registry.get(one).all_switches()} - {ALWAYS_ON}
+    return [name for name in names if name not in known]
 
 
 def describe(trigger: Trigger, event_type: str | None = None) -> str:

@@ -20,11 +20,12 @@ from crm.models import Workspace
 from triggers import event_types, own_types, payload_schemas, webhook_secrets, webhook_types
 from triggers.models import OwnWebhookType, Trigger, WebhookEndpoint
 from triggers.payload_schemas import UnusableSchema
-from triggers.sources import Config, Problems, Source, Variants, register, schema_problems
+from triggers.sources import Config, Problems, Source, Variants, register, schema_problems, why_off
 from triggers.webhook_types import Incoming
 
 METHODS = ("POST", "GET", "PUT", "DELETE")
 _ANY: dict[str, Any] = {}
+_OWN = "own"  # stands for all types that workspaces uploaded, where senders are turned off
 SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {
@@ -195,6 +196,30 @@ class WebhookSource(Source):
                 for kind in kinds
             },
         )
+
+    def switches(self, config: Config) -> tuple[str, ...]:
+        name = config.get("webhook_type")
+        if not name or config.get(
+            "endpoint"
+        ):  # the sender is that of the trigger that it shares with
+            return super().switches(config)
+        sender = name if name in webhook_types.registry else _OWN
+        return (*super().switches(config), f"{self.trigger_type}:{sender}")
+
+    def all_switches(self) -> tuple[str, ...]:
+        senders = (*webhook_types.registry, _OWN)
+        return (self.trigger_type, *(f"{self.trigger_type}:{name}" for name in senders))
+
+    def offered_schema(self, config: Config) -> dict[str, Any]:
+        known = self.config_schema["properties"]
+        kept = [
+            name
+            for name in known["webhook_type"]["enum"]
+            if name == config.get("webhook_type")
+            or not why_off(self.trigger_type, {"webhook_type": name})
+        ]
+        names = {**known["webhook_type"], "enum": kept}
+        return {**self.config_schema, "properties": {**known, "webhook_type": names}}
 
     def own_type(self, config: Config) -> OwnWebhookType | None:
         """None where the type is built in, or where the address and its rules are another trigger's."""
