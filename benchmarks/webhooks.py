@@ -32,6 +32,7 @@ SIZES = (10, 1_000, 100_000)
 PROCESSES = (1, 2)
 CONNECTIONS = 64
 PACE = 200  # a second
+OURS, BARE = "config.asgi:application", "benchmarks.bare:application"
 NO_LIMITS = {
     "WEBHOOK_PER_MINUTE": "100000000",
     "WEBHOOK_PER_PEER_MINUTE": "100000000",
@@ -47,6 +48,8 @@ def accepted(*, sizes: tuple[int, ...] = SIZES, seconds: float = 6.0) -> Figures
     for size in sizes:
         paths = _addresses(agent, size)
         for count in PROCESSES:
+            with _server(count, app=BARE) as (port, _):
+                bare = _load(port, paths, seconds=seconds / 2)["accepted/s"]
             with _server(count) as (port, pid):
                 _load(port, paths, seconds=2)  # connections, caches
                 began = _cpu_seconds(pid)
@@ -54,6 +57,9 @@ def accepted(*, sizes: tuple[int, ...] = SIZES, seconds: float = 6.0) -> Figures
                 said["cpu"] = (_cpu_seconds(pid) - began) / said["count"] * 1_000_000
                 figures[f"{size:,} triggers, {_named(count)}: accepted/s"] = said["accepted/s"]
                 figures[f"{size:,} triggers, {_named(count)}: p99 (ms)"] = said["p99"]
+                figures[f"{size:,} triggers, {_named(count)}: share of a bare route"] = (
+                    said["accepted/s"] / bare
+                )
                 figures[f"{size:,} triggers, {_named(count)}: CPU each (us)"] = said["cpu"]
     if len(sizes) == 1:
         return figures
@@ -119,7 +125,7 @@ def _addresses(like: Trigger, size: int) -> list[str]:
 
 
 @contextlib.contextmanager
-def _server(processes: int) -> Iterator[tuple[int, int]]:
+def _server(processes: int, *, app: str = OURS) -> Iterator[tuple[int, int]]:
     """uvicorn as the README starts it, on a free port; (port, process id)."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -127,7 +133,7 @@ def _server(processes: int) -> Iterator[tuple[int, int]]:
     where = ("--host", "127.0.0.1", "--port", str(port), "--workers", str(processes))
     manners = ("--ws", "websockets-sansio", "--no-access-log", "--no-proxy-headers", "--log-level")
     server = subprocess.Popen(
-        [sys.executable, "-m", "uvicorn", "config.asgi:application", *where, *manners, "warning"],
+        [sys.executable, "-m", "uvicorn", app, *where, *manners, "warning"],
         cwd=REPOSITORY,
         env={**os.environ, **NO_LIMITS, "LOG_LEVEL": "WARNING"},
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +17,7 @@ from functools import partial
 
 from asgiref.sync import SyncToAsync, ThreadSensitiveContext, sync_to_async
 from django.conf import settings
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError, connection
 
 from config.lib import web_threads
 from triggers import receiving
@@ -28,6 +29,7 @@ MOST = 200  # requests of one group
 MOST_BYTES = 8 * 1024 * 1024
 CODE_THREADS = 8  # requests that uploaded code judges at a time
 ANSWER_SECONDS = 30.0
+RESTED_SECONDS = 1.0
 BUSY = Refused(503, "busy", "Too much is going on; try again soon.", headers={"Retry-After": "2"})
 
 
@@ -45,6 +47,7 @@ class Groups:
         self._queue: deque[_Waiting] = deque()
         self._worker: asyncio.Task[None] | None = None
         self._code = ThreadPoolExecutor(CODE_THREADS, "webhook-code")
+        self._used_at = -RESTED_SECONDS
         self._waiting = self._bytes = 0  # in the queue, or being judged or stored
 
     async def answer(self, arrival: Arrival) -> Answer | Refused:
@@ -96,7 +99,7 @@ class Groups:
     async def _go(self, group: list[_Waiting]) -> None:
         arrivals = [one.arrival for one in group]
         try:
-            await _in_thread(partial(receiving.receive, arrivals))
+            await self._in_thread(partial(receiving.receive, arrivals))
         except (OperationalError, InterfaceError):
             log.exception("database away")
             group += self._queue  # what waited through the outage need not wait for another attempt
@@ -118,6 +121,20 @@ class Groups:
         if not waiting.answer.done():  # nobody waits any more where the time is over
             waiting.answer.set_result(answer)
 
+    async def _in_thread(self, call: Callable[[], None]) -> None:
+        await sync_to_async(self._tidily, thread_sensitive=True)(call)
+
+    def _tidily(self, call: Callable[[], None]) -> None:
+        """Asks the connection whether it lives where it has rested, or something went wrong: not for each group."""
+        if time.monotonic() - self._used_at > RESTED_SECONDS:
+            web_threads.close_old_connections()
+        try:
+            call()
+        finally:
+            if connection.errors_occurred:
+                web_threads.close_old_connections()
+            self._used_at = time.monotonic()
+
     def _judge_apart(self, waiting: _Waiting) -> None:
         """Uploaded code may take seconds: meanwhile the others go on."""
         loop = asyncio.get_running_loop()
@@ -128,7 +145,7 @@ class Groups:
         """After the answers: nobody can tell by the time whether an address is known."""
         if refused := receiving.refused(arrivals):
             try:
-                await _in_thread(partial(receiving.write_down, refused))
+                await self._in_thread(partial(receiving.write_down, refused))
             except Exception:
                 log.exception("refused webhooks not written down")
 
@@ -136,15 +153,3 @@ class Groups:
 def _fill(group: Iterable[_Waiting], refused: Refused) -> None:
     for one in group:
         one.arrival.answer = one.arrival.answer or refused
-
-
-async def _in_thread(call: Callable[[], None]) -> None:
-    await sync_to_async(_tidily, thread_sensitive=True)(call)
-
-
-def _tidily(call: Callable[[], None]) -> None:
-    web_threads.close_old_connections()
-    try:
-        call()
-    finally:
-        web_threads.close_old_connections()
