@@ -90,6 +90,7 @@ def _agree(raw: bytes) -> None:
 
 @bounded(500)
 @given(st.lists(st.sampled_from(_PIECES), max_size=12).map("".join))
+@example('{"a":1,"\\u0061":1}')
 @example("[" * 64 + "]" * 64)
 @example("[" * 65 + "]" * 65)
 def test_pieces_of_json_are_read_or_refused_alike(text: str) -> None:
