@@ -54,11 +54,7 @@ async def converse(plan: Plan, *, journal: Journal) -> dict[str, Any]:
 
 
 def _begin(plan: Plan, journal: Journal) -> _Talk:
-    try:
-        instructions, _named = templating.apart(plan.instructions, plan.variables)
-    except templating.UnknownVariable as error:
-        journal.refuse(1, TURN, str(error))
-        raise ActionFailed(str(error)) from error
+    instructions = templating.named(plan.instructions)
     first = llm.data(_facts(plan), secrets=plan.secrets)
     return _Talk(plan, journal, tools.read(plan.tools), instructions, [first], count(1))
 

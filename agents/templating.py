@@ -61,6 +61,11 @@ def apart(text: str, variables: Mapping[str, Any]) -> tuple[str, dict[str, Any]]
     return _VARIABLE.sub(named, text), values
 
 
+def named(text: str) -> str:
+    """The text with «contact.email» in place of each variable, whether this run has it or not."""
+    return _VARIABLE.sub(lambda match: f"«{match['name']}»" if match["name"] else "@", text)
+
+
 def variables_in(value: Any) -> list[str]:
     """The variables of all texts of `value`, without `@`, each once, in their order."""
     return list(dict.fromkeys(name for _, name in _uses(value, "")))

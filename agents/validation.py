@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from agents import sealing, steps, tools
+from agents import sealing, steps, templating, tools
 from agents.llm import providers, schemas
 from agents.models import DEFAULT_RESTRICTIONS
 from agents.steps import Problems
@@ -79,6 +79,15 @@ def _text(most: int) -> Callable[[Any], Faults]:
     return faults_of
 
 
+def _instructions(value: Any) -> Faults:
+    if faults := _text(50_000)(value):
+        return faults
+    return [
+        ("", f"{one.message}{f' Did you mean {one.suggestion}?' if one.suggestion else ''}")
+        for one in templating.problems(value, known=steps.KNOWN, step=1)
+    ]
+
+
 def _model(value: Any) -> Faults:
     if not isinstance(value, str) or len(value) > 200 or not value.isprintable():
         return [("", "Give a text of at most 200 printable characters.")]
@@ -130,7 +139,7 @@ def _is_limit(name: str, limit: Any) -> bool:
 _PLAIN: dict[str, Callable[[Any], Faults]] = {
     "name": _name,
     "description": _text(5000),
-    "instructions": _text(50_000),
+    "instructions": _instructions,
     "model": _model,
     "output_schema": _output_schema,
     "max_turns": _max_turns,

@@ -86,7 +86,7 @@ async def perform(scene: Scene, values: dict[str, Any]) -> Any:
     question = Question(
         workspace_id=scene.workspace_id,
         model=model,
-        instructions="\n\n".join(filter(None, [_instructions(scene), prompt])),
+        instructions="\n\n".join(filter(None, [templating.named(scene.instructions), prompt])),
         messages=[llm.data(fields, secrets=scene.secrets)],
         schema=params.mapping(values, "output_schema") or None,
         max_output_tokens=int(tokens or llm.MAX_OUTPUT_TOKENS),
@@ -97,10 +97,6 @@ async def perform(scene: Scene, values: dict[str, Any]) -> Any:
     answer = await llm.ask(question, tell=scene.tell)
     scene.usage.update(llm.told(answer))
     return json.sanitise(answer.value if question.schema else answer.text)
-
-
-def _instructions(scene: Scene) -> str:
-    return templating.apart(scene.instructions, scene.variables)[0]
 
 
 def _apart(scene: Scene, prompt: str) -> tuple[str, dict[str, Any]]:

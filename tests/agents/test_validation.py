@@ -61,6 +61,7 @@ def test_all_is_well() -> None:
         ),
         ({"output_schema": {"type": "object", "$ref": "http://x.example/"}}, "output_schema"),
         ({"max_turns": 0}, "max_turns"),
+        ({"instructions": "Write to @contact.emial"}, "instructions"),
         ({"restrictions": []}, "restrictions"),
         ({"restrictions": {"max_atempts": 3}}, "restrictions.max_atempts"),
         ({"restrictions": {"max_attempts": None}}, "restrictions.max_attempts"),

@@ -11,6 +11,7 @@ from agents import blueprint
 from agents.models import Agent, AgentStatus
 from config.lib import clock
 from crm.models import Contact, Note, Workspace
+from executions import launch
 from executions.models import Execution, Status, Step, StepState
 from tests.agents.models import MakeProvider
 from tests.agents.modelserver import Fault, ModelServer, Say
@@ -114,6 +115,17 @@ def test_a_retry_goes_on_from_the_journal_and_repeats_no_finished_tool(
     assert Note.objects.count() == 1
     assert len(brain.asked) == 3
     assert brain.asked[1]["messages"] == brain.asked[2]["messages"], "the same path"
+
+
+def test_instructions_may_name_what_a_run_by_hand_does_not_have(
+    brain: ModelServer, thinker: Callable[..., Agent], run_everything_due: Callable[[], None]
+) -> None:
+    run = launch.run_now(thinker(), inputs={"topic": "boats"}, actor="user:1")
+    run_everything_due()
+    run.refresh_from_db()
+    assert run.status == Status.COMPLETED, run.error_message
+    assert "«contact.first_name»" in brain.asked[0]["messages"][0]["content"]
+    assert "boats" in brain.asked[0]["messages"][1]["content"]
 
 
 def test_what_a_tool_refuses_the_model_reads_and_mends(
