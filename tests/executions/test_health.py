@@ -56,9 +56,11 @@ def database_link(settings: Settings) -> Iterator[Link]:
     """The database as new threads connect to it; this thread's own connection stays as it is."""
     with link.to(settings.DATABASE_URL) as (wire, _):
         before = dict(connections.settings["default"])
+        connections["default"].ensure_connection()
         connections.settings["default"] |= {"HOST": "127.0.0.1", "PORT": str(wire.port)}
         yield wire
         connections.settings["default"].update(before)
+        connections["default"].close()
 
 
 def last_seen(role: str, *, seconds: float) -> None:
