@@ -72,6 +72,7 @@ def _value(field: models.Field[Any, Any], workspace: Workspace) -> Any:
         return field.choices[0][0]
     by_type: dict[type[models.Field[Any, Any]], Any] = {
         models.CharField: unique[: field.max_length], models.TextField: unique, models.UUIDField: uuid.uuid4(),
-        models.DateTimeField: timezone.now(), models.IntegerField: 1, models.DecimalField: 1, models.BooleanField: False, models.JSONField: {},
+        models.DateTimeField: timezone.now(), models.IntegerField: 1, models.DecimalField: 1,
+        models.BooleanField: False, models.JSONField: {},
     }  # fmt: skip
     return next(value for kind, value in by_type.items() if isinstance(field, kind))

@@ -80,7 +80,9 @@ def test_whatever_a_proven_sender_writes_is_read_or_refused(
     assert isinstance(answer, Accepted | Answered)
     if isinstance(answer, Accepted):
         assert isinstance(answer.delivery_id, str)
-        stored = json.sanitise(answer.payload, max_bytes=intake.MAX_STORED_BYTES)  # as every event's
+        stored = json.sanitise(
+            answer.payload, max_bytes=intake.MAX_STORED_BYTES
+        )  # as every event's
         assert json.loads(json.dumps(stored)) == stored
         assert SECRET not in json.dumps(stored).decode()
 

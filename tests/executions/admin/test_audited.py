@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.db import models
 from django.test import Client
 
-from agents.models import Agent, AgentStatus
+from agents.models import Agent, AgentStatus, ModelProvider
 from crm.admin.actions import ObjectAction
 from crm.models import (
     ApiToken,
@@ -24,7 +24,8 @@ from crm.models import (
     Task,
     Workspace,
 )
-from executions.models import Alert, AuditEntry, Execution
+from executions.models import Alert, AuditEntry, Execution, StepState
+from tests.agents.modelserver import ModelServer
 from tests.conftest import MakeMember
 from tests.executions.admin.conftest import Things
 from tests.executions.admin.pages import MODELS, admin_of, drawn_values, url
@@ -32,12 +33,15 @@ from triggers.models import Event, Trigger, WebhookEndpoint
 
 ACTIONS = [(model, action) for model in MODELS for action in admin_of(model).object_actions]
 ACTION_IDS = [f"{model.__name__}-{action.name}" for model, action in ACTIONS]
-LOOKS = ("dry_run", "try_it")  # these change nothing and answer with a page
+LOOKS = ("dry_run", "try_it")  # these change nothing
+PAGES = (*LOOKS, "send_test")  # these answer with a page
 READY: dict[str, dict[str, Any]] = {  # what a row has to be for the action to apply
     "Agent-pause": {"status": AgentStatus.LIVE}, "Trigger-enable": {"status": "paused"},
-    "Event-replay": {"state": "dead"}, **{
+    "Event-replay": {"state": "dead"}, "Event-send_again": {"source": "webhook", "topic": "webhook:x"}, **{
         f"Execution-resolve_{way}": {"status": "interrupted"} for way in ("retry", "mark_done", "cancel")
-    }, "Execution-cancel": {"status": "queued"}, "Workspace-resume": {"paused": True},
+    }, "Execution-cancel": {"status": "queued"}, **{
+        f"Execution-{decision}": {"status": "waiting_approval"} for decision in ("approve", "reject")
+    }, "Workspace-resume": {"paused": True},
 }  # fmt: skip
 
 
@@ -49,24 +53,35 @@ def written() -> list[tuple[str, str]]:
     )
 
 
+def _prepare(row: models.Model, action: str, brain: ModelServer) -> None:
+    """What the action needs beside the row itself."""
+    if isinstance(row, Execution):
+        Agent.objects.update(status=AgentStatus.LIVE)  # else its run could not go on
+        row.steps.update(state=StepState.PROPOSED, kind="notify", request={"message": "Hi"})
+    if isinstance(row, Trigger) and action in ("send_test", "show_address", "replace_address"):
+        config = {"webhook_type": "generic", "webhook_config": {"unsigned": True}}
+        Trigger.objects.update(trigger_type="webhook", config=config)
+        WebhookEndpoint.made_for(row).save()
+    if isinstance(row, ModelProvider):
+        reached = {"kind": "openai-compatible", "base_url": brain.url("/v1")}
+        ModelProvider.objects.update(api_key="sk-any", **reached)
+
+
 @pytest.mark.parametrize(("model", "action"), ACTIONS, ids=ACTION_IDS)
 def test_one_action_one_row(
-    model: type[models.Model], action: ObjectAction, ann: Client, things: Things
+    model: type[models.Model], action: ObjectAction, ann: Client, things: Things, brain: ModelServer
 ) -> None:
     row = things[model]
-    if model is Execution:
-        Agent.objects.update(status=AgentStatus.LIVE)  # else its run in doubt could not go on
-    if isinstance(row, Trigger) and action.name.endswith("_address"):
-        Trigger.objects.update(trigger_type="webhook")
-        WebhookEndpoint.made_for(row).save()
+    _prepare(row, action.name, brain)
     model._default_manager.filter(pk=row.pk).update(
         **READY.get(f"{model.__name__}-{action.name}", {})
     )
     page = ann.get(url(model, action.name, row.pk))
     assert page.status_code == 200
     assert not written()
-    answer = ann.post(url(model, action.name, row.pk), drawn_values(page.text))
-    assert answer.status_code == (200 if action.name in LOOKS else 302)
+    values = drawn_values(page.text) | {"model": "any-model"}
+    answer = ann.post(url(model, action.name, row.pk), values)
+    assert answer.status_code == (200 if action.name in PAGES else 302)
     verb = "resolve" if action.name.startswith("resolve_") else action.name
     assert written() == ([] if action.name in LOOKS else [(verb, model._meta.model_name)])
 
