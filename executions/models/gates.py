@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import Q
 
 from agents.models import Agent
+from crm.models import Workspace
 from triggers.models import Trigger
 
 
@@ -54,9 +55,20 @@ class AgentGate(models.Model):
 class AgentStart(models.Model):
     """One start of a run, a retry or a replay: what the rate windows and the day are counted from."""
 
-    agent = models.ForeignKey(Agent, models.CASCADE, related_name="starts", db_index=False)
+    # Of its agent: both references are tied to it (config.lib.own_workspace).
+    workspace = models.ForeignKey(
+        Workspace, models.CASCADE, related_name="+", db_index=False, db_constraint=False
+    )
+    agent = models.ForeignKey(
+        Agent, models.CASCADE, related_name="starts", db_index=False, db_constraint=False
+    )
     trigger = models.ForeignKey(
-        Trigger, models.SET_NULL, null=True, related_name="starts", db_index=False
+        Trigger,
+        models.SET_NULL,
+        null=True,
+        related_name="starts",
+        db_index=False,
+        db_constraint=False,
     )
     is_first = models.BooleanField(
         default=False

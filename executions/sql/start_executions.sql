@@ -17,8 +17,8 @@ WITH started AS (
     RETURNING execution.id, execution.agent_id, execution.trigger_id, execution.attempt, execution.resumes,
         execution.correlation_id, execution.workspace_id, execution.is_test, execution.is_unsigned
 ), logged AS (
-    INSERT INTO executions_agentstart (agent_id, trigger_id, at, is_first, is_unsigned)
-    SELECT agent_id, trigger_id, %(now)s, attempt = 1, is_unsigned FROM started WHERE NOT resumes
+    INSERT INTO executions_agentstart (workspace_id, agent_id, trigger_id, at, is_first, is_unsigned)
+    SELECT workspace_id, agent_id, trigger_id, %(now)s, attempt = 1, is_unsigned FROM started WHERE NOT resumes
 )
 SELECT id, correlation_id,
     attempt = 1 AND NOT resumes AND NOT is_test AND EXISTS (

@@ -130,7 +130,9 @@ def test_starts_sessions_spam_and_resolved_alerts_go(acme: Workspace, trigger: T
     old, young = now - dt.timedelta(days=31), now - dt.timedelta(days=1)
     for hours in (51, 1):
         at = now - dt.timedelta(hours=hours)
-        AgentStart.objects.create(agent=trigger.agent, trigger=trigger, at=at)
+        AgentStart.objects.create(
+            workspace_id=trigger.agent.workspace_id, agent=trigger.agent, trigger=trigger, at=at
+        )
     for at, is_spam in ((old, True), (old, False), (young, True)):
         FormSubmission.objects.create(workspace=acme, is_spam=is_spam)
         FormSubmission.objects.filter(submitted_at__gt=young).update(submitted_at=at)

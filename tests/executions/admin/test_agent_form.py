@@ -120,7 +120,8 @@ def test_deleting_names_what_goes_and_no_bookkeeping(ann: Client, acme: Workspac
     agent = _agent(acme)
     _trigger(acme, agent)
     AgentStart.objects.bulk_create(
-        AgentStart(agent=agent, at=dt.datetime.now(dt.UTC)) for _ in range(50)
+        AgentStart(workspace_id=agent.workspace_id, agent=agent, at=dt.datetime.now(dt.UTC))
+        for _ in range(50)
     )
     for page in (
         ann.get(url(Agent, "delete", agent.pk)),

@@ -62,7 +62,13 @@ def test_the_day_is_that_of_the_workspace(trigger: Trigger) -> None:
     Workspace.objects.update(timezone="America/New_York")  # midnight is 05:00 UTC
     for hour, minute, is_first in ((4, 59, True), (5, 1, True), (5, 2, False)):
         at = dt.datetime(2026, 3, 1, hour, minute, tzinfo=dt.UTC)
-        AgentStart.objects.create(agent=trigger.agent, trigger=trigger, at=at, is_first=is_first)
+        AgentStart.objects.create(
+            workspace_id=trigger.agent.workspace_id,
+            agent=trigger.agent,
+            trigger=trigger,
+            at=at,
+            is_first=is_first,
+        )
     room = daily_limit.free(asked(trigger))["agent", trigger.agent_id]
     assert room == Room(99, reason=Reason.DAILY_LIMIT)
 
@@ -70,16 +76,24 @@ def test_the_day_is_that_of_the_workspace(trigger: Trigger) -> None:
 def test_the_minute_counts_starts(trigger: Trigger) -> None:
     for seconds in (61, 60, 59, 1):
         AgentStart.objects.create(
-            agent=trigger.agent, trigger=trigger, at=NOW - dt.timedelta(seconds=seconds)
+            workspace_id=trigger.agent.workspace_id,
+            agent=trigger.agent,
+            trigger=trigger,
+            at=NOW - dt.timedelta(seconds=seconds),
         )
     assert minute_window.free(asked(trigger)) == {("agent", trigger.agent_id): Room(8)}
 
 
 def test_the_hour_counts_starts_of_the_trigger(trigger: Trigger) -> None:
     AgentStart.objects.create(
-        agent=trigger.agent, trigger=trigger, at=NOW - dt.timedelta(minutes=59)
+        workspace_id=trigger.agent.workspace_id,
+        agent=trigger.agent,
+        trigger=trigger,
+        at=NOW - dt.timedelta(minutes=59),
     )
-    AgentStart.objects.create(agent=trigger.agent, trigger=None, at=NOW)
+    AgentStart.objects.create(
+        workspace_id=trigger.agent.workspace_id, agent=trigger.agent, trigger=None, at=NOW
+    )
     assert hourly_window.free(asked(trigger)) == {("trigger", trigger.pk): Room(59)}
 
 
@@ -87,7 +101,11 @@ def test_a_clock_that_was_set_back_fills_no_window(trigger: Trigger) -> None:
     ahead = [dt.timedelta(seconds=30), *[dt.timedelta(hours=2)] * 20]
     for later in ahead:
         AgentStart.objects.create(
-            agent=trigger.agent, trigger=trigger, at=NOW + later, is_first=True
+            workspace_id=trigger.agent.workspace_id,
+            agent=trigger.agent,
+            trigger=trigger,
+            at=NOW + later,
+            is_first=True,
         )
     assert minute_window.free(asked(trigger)) == {("agent", trigger.agent_id): Room(9)}
     hour = hourly_window.free(asked(trigger))["trigger", trigger.pk]

@@ -50,7 +50,12 @@ def test_only_first_starts_of_today_from_such_senders_count(trigger: Trigger) ->
     for hour, is_first, is_unsigned in starts:
         at = dt.datetime(2026, 3, 1, tzinfo=dt.UTC) + dt.timedelta(hours=hour)
         AgentStart.objects.create(
-            agent=trigger.agent, trigger=trigger, at=at, is_first=is_first, is_unsigned=is_unsigned
+            workspace_id=trigger.agent.workspace_id,
+            agent=trigger.agent,
+            trigger=trigger,
+            at=at,
+            is_first=is_first,
+            is_unsigned=is_unsigned,
         )
     question = asked(trigger, max_executions_per_day=10)
     with CaptureQueriesContext(connection) as seen:

@@ -38,10 +38,20 @@ def test_a_used_up_share_is_told(world: World, visitor: Client) -> None:
     AgentGate.objects.get_or_create(agent=world.agent)
     for unsigned in (False, True):
         AgentStart.objects.create(
-            agent=world.agent, at=clock.now(), is_first=True, is_unsigned=unsigned
+            workspace_id=world.agent.workspace_id,
+            agent=world.agent,
+            at=clock.now(),
+            is_first=True,
+            is_unsigned=unsigned,
         )
     assert "used up their share" not in visitor.get(address).text
-    AgentStart.objects.create(agent=world.agent, at=clock.now(), is_first=True, is_unsigned=True)
+    AgentStart.objects.create(
+        workspace_id=world.agent.workspace_id,
+        agent=world.agent,
+        at=clock.now(),
+        is_first=True,
+        is_unsigned=True,
+    )
     assert (
         "had used up their share of the agent&#x27;s day: 2 of its 4" in visitor.get(address).text
     )
