@@ -196,6 +196,11 @@ class Execution(models.Model):
                 fields=["workspace", "held_for", "position"], condition=HELD, name="execution_held"
             ),  # holding
             models.Index(
+                fields=["workspace", "held_for", "holds", "attempt", "position"],
+                condition=HELD,
+                name="execution_held_ahead",
+            ),  # holding: the run that is sent ahead
+            models.Index(
                 fields=["agent", "trigger"], condition=Q(status="running"), name="execution_running"
             ),  # concurrency
             models.Index(

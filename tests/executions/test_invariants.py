@@ -63,9 +63,7 @@ def test_a_running_row_that_nobody_holds(ran: Execution) -> None:
 def test_too_many_starts(ran: Execution) -> None:
     now = clock.now()
     AgentStart.objects.bulk_create(
-        AgentStart(
-            workspace_id=ran.agent.workspace_id, agent=ran.agent, trigger=ran.trigger, at=now
-        )
+        AgentStart(workspace_id=ran.workspace_id, agent=ran.agent, trigger=ran.trigger, at=now)
         for _ in range(11)
     )
     assert names() == {"I6"}
