@@ -72,12 +72,13 @@ reset: ## Delete the local database, keys and mail in var/ (asks first)
 	@$(PYTHON) -I config/up/reset.py
 
 .PHONY: requirements
-requirements: .python ## Compile the two .in files into hashed .txt files
+requirements: .python ## Compile the three .in files into hashed .txt files
 	@set -e; uv=$$($(PYTHON) -I config/up/install.py uv); \
 	compile="$$uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url"; \
 	$$compile requirements.in -o requirements.txt; \
-	$$compile --constraint requirements.txt requirements-dev.in -o requirements-dev.txt; \
-	if grep -nE '^ *(-i|--index-url|--extra-index-url|--find-links)|://|@ file:' requirements.txt requirements-dev.txt; then \
+	$$compile --constraint requirements.txt requirements-queues.in -o requirements-queues.txt; \
+	$$compile --constraint requirements.txt --constraint requirements-queues.txt requirements-dev.in -o requirements-dev.txt; \
+	if grep -nE '^ *(-i|--index-url|--extra-index-url|--find-links)|://|@ file:' requirements.txt requirements-queues.txt requirements-dev.txt; then \
 		echo "The lines above name where packages came from: that does not belong in a requirements file." >&2; exit 1; fi
 
 .PHONY: .installed .installed-dev .python

@@ -205,6 +205,11 @@ LEASE_SECONDS = env.int(
 DATABASES["default"]["OPTIONS"].setdefault(
     "options", f"-c idle_in_transaction_session_timeout={LEASE_SECONDS}s"
 )
+LISTENER_SECONDS = env.float(
+    "LISTENER_SECONDS", 15
+)  # a listener that is not seen so long has lost its sources
+LISTENER_LOOK_SECONDS = 0.5
+SOURCE_FAILURES = env.int("SOURCE_FAILURES", 3)  # in a row: then a source's trigger goes into error
 DISPATCH_BATCH = env.int("DISPATCH_BATCH", 200)
 HOST_FAILURES = env.int("HOST_FAILURES", 5)  # in a row: then a host outside counts as away
 HOST_AWAY_SECONDS = env.float(

@@ -14,8 +14,8 @@ from config.lib import clock
 from executions import backlog, waiting
 from executions.gates import overlap
 from executions.models import Status, TriggerGate
-from triggers import cron, sources
-from triggers.models import Schedule, Trigger, TriggerStatus, TriggerType
+from triggers import cron, leases, sources
+from triggers.models import Schedule, Trigger, TriggerStatus, TriggerType, Watch
 from triggers.sources import webhook
 
 FROM_OUTSIDE = (TriggerType.WEBHOOK, TriggerType.CUSTOM)  # what a full queue turns away
@@ -49,6 +49,7 @@ def diagnose(trigger: Trigger) -> dict[str, Any]:
         "last_execution": gate.last_execution_at,
         "next_run_time": schedule.next_fire_at if schedule else None,
         "schedule": _schedule_state(schedule) if schedule else None,
+        "source": _source_state(trigger),
         "agent_status": trigger.agent.status,
         **_pending(trigger),
         "total_executions": gate.total_executions,
@@ -80,6 +81,12 @@ def _schedule_state(schedule: Schedule) -> dict[str, Any]:
         "missed_before_last": schedule.missed_before_last,
         "missed_total": schedule.missed_total,
     }
+
+
+def _source_state(trigger: Trigger) -> dict[str, Any] | None:
+    if trigger.trigger_type not in sources.watched():
+        return None
+    return leases.told(Watch.objects.filter(pk=trigger.pk).first())
 
 
 def said_of(schedule: Schedule) -> str:

@@ -18,6 +18,8 @@ from config.lib import broker
 from config.lib.probes import Probe, Silent
 from executions import heartbeats, statements
 from executions.heartbeats import GONE_SECONDS, SCHEDULER, TICK
+from triggers import leases, sources
+from triggers.leases import Overview
 
 State = Literal["up", "degraded", "down", "unknown", "unused"]
 PATIENCE_SECONDS = 1.0
@@ -62,6 +64,7 @@ class Lags:
     event: float | None
     run: float | None
     schedule: float | None
+    watched: Overview
 
 
 def look(*, anew: bool = False) -> dict[str, Part]:
@@ -80,7 +83,7 @@ def look(*, anew: bool = False) -> dict[str, Part]:
         "broker": _broker_part(),
         "scheduler": scheduler,
         "worker": worker,
-        "listener": Part("unused", "No trigger needs a listener."),
+        "listener": _listener_part(lags),
     }
 
 
@@ -88,7 +91,9 @@ def is_ready() -> bool:
     """Whether the installation can do its work: what stops is noticed within GONE_SECONDS, what hangs within
     IDLE_SECONDS.
     """
-    return all(part.works for part in look().values())
+    parts = look()
+    parts.pop("listener")  # what is not received meanwhile waits at its source
+    return all(part.works for part in parts.values())
 
 
 def forget() -> None:
@@ -106,9 +111,23 @@ def _ask_database() -> Lags:
             cursor.execute("SELECT 1")
             took = time.monotonic() - began
         ((event, run, schedule),) = statements.run("select_lags", {})
-        return Lags(took, event, run, schedule)
+        return Lags(took, event, run, schedule, leases.overview(sources.watched()))
     finally:
         connection.close()
+
+
+def _listener_part(lags: Lags | None) -> Part:
+    if lags is None:
+        return Part("unknown", "The database does not answer, where listeners say that they live.")
+    watched, age = lags.watched, lags.watched.silence_seconds
+    if not watched.wanted:
+        return Part("unused", "No trigger needs a listener.")
+    if age is None or age > settings.LISTENER_SECONDS:
+        return Part("down", _gone("No listener", age), age)
+    if watched.failing:
+        said = f"{watched.failing} of {watched.wanted} sources cannot be listened to."
+        return Part("degraded", said, age)
+    return Part("up", f"{watched.working} of {watched.wanted} sources are listened to.", age)
 
 
 def _ask_broker() -> float:

@@ -13,7 +13,7 @@ from config.lib import threads
 from crm import tokens
 from crm.models import SCOPES, Membership, Role, Workspace
 
-pytest_plugins = ["tests.stories", "tests.agents.models"]
+pytest_plugins = ["tests.stories", "tests.agents.models", "tests.queues"]
 
 MakeMember = Callable[..., User]
 MakeClient = Callable[..., APIClient]

@@ -1,4 +1,4 @@
-"""The processes of one Triggerfish: the table in the README, as programs. The listener is not among them.
+"""The processes of one Triggerfish: the table in the README, as programs.
 
 Two beats, two web servers or ten workers would be right too; one of each is what a laptop needs. Celery's gossip,
 mingling and heartbeat events are off: nothing here listens to them, and mingling costs a second of each start.
@@ -25,7 +25,10 @@ def table(place: Place, address: Address, *, grace_seconds: float) -> list[list[
     program = partial(_program, place)
     worker = partial(program, stop_seconds=grace_seconds + 10)
     return [
-        [program("beat", *_CELERY, "beat", "--pidfile=")],
+        [
+            program("beat", *_CELERY, "beat", "--pidfile="),
+            program("listener", sys.executable, "manage.py", "listen", stop_seconds=15),
+        ],
         [
             worker("worker", *_WORKER, "-Q", "dispatch", "-n", "worker@%h", "-c", "2"),
             worker("alone", *_WORKER, "-Q", "alone", "-n", "alone@%h", "-c", "1"),

@@ -21,7 +21,7 @@ from crm.admin.columns import column
 from crm.admin.values import ValueField
 from crm.models import Role
 from executions import diagnosis, launch
-from executions.admin import recovery, webhooks
+from executions.admin import dead_letters, recovery, webhooks
 from executions.admin.trigger_form import TriggerForm
 from executions.admin.trigger_reading import READABLE, TriggerReading
 from executions.admin.words import STATUS_OF_TRIGGER, badge, trigger_figures
@@ -110,7 +110,8 @@ class TriggerAdmin(TriggerReading, WorkspaceModelAdmin):
     list_filter = ["status", "trigger_type", ("agent", OwnRowsFilter)]
     search_fields = ["name", "description", "agent__name"]
     readonly_fields = [
-        *("status_now", "figures", "schedule_now", "last_error", "created_at", "updated_at"),
+        *("status_now", "figures", "schedule_now", "letters"),
+        *("last_error", "created_at", "updated_at"),
     ]
     readable = READABLE
     change_form_outer_before_template = "admin/trigger_warning.html"
@@ -134,6 +135,7 @@ class TriggerAdmin(TriggerReading, WorkspaceModelAdmin):
             "disable", "Disable", disable, icon="toggle_off", shown=lambda trigger: trigger.enabled
         ),
         *webhooks.ACTIONS,
+        *dead_letters.ACTIONS,
     ]
 
     class Media:
@@ -166,6 +168,8 @@ class TriggerAdmin(TriggerReading, WorkspaceModelAdmin):
             if obj
             else []
         )
+        if obj and dead_letters.has_some(obj):
+            state.append(("Dead letters", {"fields": ["letters"]}))
         history = [("History", {"fields": [("created_at", "updated_at")]})] if obj else []
         return [
             *state,
@@ -259,6 +263,10 @@ class TriggerAdmin(TriggerReading, WorkspaceModelAdmin):
     @column("Status")
     def status_now(self, row: Trigger) -> str:
         return badge(row.get_status_display(), STATUS_OF_TRIGGER)
+
+    @column("Put aside")
+    def letters(self, row: Trigger) -> str:
+        return dead_letters.shown(row)
 
     @column("Use")
     def figures(self, row: Trigger) -> str:

@@ -13,8 +13,8 @@ from agents.models import Agent
 from config.lib import clock
 from executions.gates import daily_limit, unsigned_share
 from executions.models import AgentGate, AgentStart, Execution, Status, TriggerGate
-from triggers import operators
-from triggers.models import Trigger
+from triggers import operators, sources
+from triggers.models import DeadLetter, Trigger, Watch
 
 STATUS_OF_AGENT = {"Live": "success", "Draft": "info", "Paused": "warning", "Archived": "default"}
 STATUS_OF_TRIGGER = {"Active": "success", "Paused": "warning", "Error": "danger"}
@@ -79,7 +79,26 @@ def trigger_figures(trigger: Trigger) -> list[Figure]:
         ("Failures in a row", f"{gate.consecutive_failures} of {trigger.failure_threshold}"),
         ("Last run", gate.last_execution_at or "never"),
     ]
-    return figures
+    return figures + (source_figures(trigger) if trigger.trigger_type in sources.watched() else [])
+
+
+def source_figures(trigger: Trigger) -> list[Figure]:
+    """How it goes with what a listener watches."""
+    watch = Watch.objects.filter(pk=trigger.pk).first() or Watch()
+    letters = DeadLetter.objects.filter(trigger=trigger, is_dead=True).count()
+    if watch.works_since:
+        state = "connected"
+    else:
+        state = f"failing: {watch.last_error}" if watch.failures else "not listened to"
+    lag = "" if watch.lag_ms is None else f"{watch.lag_ms / 1000:.1f} s"
+    return [
+        ("Source", state),
+        ("Received", watch.received),
+        ("Newest", watch.last_event_at or "never"),
+        ("Late by", lag or "-"),
+        ("Waiting there", "-" if watch.waiting is None else watch.waiting),
+        ("Dead letters", letters),
+    ]
 
 
 def steps_said(agent: Agent) -> list[dict[str, Any]]:

@@ -42,7 +42,7 @@ class TriggerSerializer(serializers.Serializer[Trigger]):
     )
     agent_name = serializers.CharField(source="agent.name", read_only=True)
     trigger_type = serializers.CharField(
-        help_text="event, custom, cron, webhook, agent_completed or manual."
+        help_text="event, custom, cron, webhook, agent_completed, message_queue or manual."
     )
     config = serializers.DictField(required=False)
     conditions = serializers.JSONField(
@@ -167,6 +167,33 @@ class ScheduleState(serializers.Serializer[dict[str, Any]]):
     missed_total = serializers.IntegerField()
 
 
+class SourceState(serializers.Serializer[dict[str, Any]]):
+    """How it goes with what a listener watches."""
+
+    works = serializers.BooleanField()
+    works_since = serializers.DateTimeField(allow_null=True)
+    failures = serializers.IntegerField(help_text="In a row.")
+    failing_since = serializers.DateTimeField(allow_null=True)
+    last_error = serializers.CharField(allow_blank=True)
+    received = serializers.IntegerField()
+    last_event_at = serializers.DateTimeField(allow_null=True)
+    lag_ms = serializers.IntegerField(allow_null=True, help_text="Of the newest event.")
+    waiting = serializers.IntegerField(allow_null=True, help_text="At the source, where it says.")
+
+
+class DeadLetterSerializer(serializers.Serializer[Any]):
+    """A message that could not be made an event."""
+
+    id = serializers.UUIDField()
+    key = serializers.CharField(help_text="What the message is known by at its queue.")
+    tries = serializers.IntegerField()
+    error = serializers.CharField()
+    headers = serializers.DictField()
+    body = serializers.CharField(help_text="Its beginning, as text.")
+    size = serializers.IntegerField(help_text="Of the whole body, in bytes.")
+    at = serializers.DateTimeField()
+
+
 class TriggerState(serializers.Serializer[dict[str, Any]]):
     """Whether an event would run the agent now, and all that speaks against it."""
 
@@ -181,6 +208,7 @@ class TriggerState(serializers.Serializer[dict[str, Any]]):
     last_execution = serializers.DateTimeField(allow_null=True)
     next_run_time = serializers.DateTimeField(allow_null=True)
     schedule = ScheduleState(allow_null=True)
+    source = SourceState(allow_null=True, help_text="Of queues, files and MCP servers.")  # type: ignore[assignment]
     agent_status = serializers.CharField()
     queued_executions = serializers.IntegerField()
     running_executions = serializers.IntegerField()

@@ -19,8 +19,10 @@ from crm.rest import WorkspaceView
 from executions import health
 from executions.health import LATE_SECONDS, Part
 from executions.models import AgentGate, Execution, Status
+from executions.serializers.triggers import SourceState
 from executions.views.health import RETRY_AFTER_SECONDS
-from triggers.models import Event, EventState, Trigger, TriggerStatus
+from triggers import leases
+from triggers.models import Event, EventState, Trigger, TriggerStatus, Watch
 
 _DAY = dt.timedelta(hours=24)
 
@@ -46,6 +48,11 @@ class PartShape(serializers.Serializer[dict[str, Any]]):
     )
 
 
+class NamedSource(SourceState):
+    trigger_id = serializers.UUIDField()
+    trigger_name = serializers.CharField()
+
+
 class HealthShape(serializers.Serializer[dict[str, Any]]):
     status = serializers.ChoiceField(choices=["healthy", "degraded", "unhealthy"])
     triggers_enabled = serializers.BooleanField()
@@ -61,6 +68,7 @@ class HealthShape(serializers.Serializer[dict[str, Any]]):
         allow_null=True,
         help_text="Since when an agent of this workspace could start a run and nobody has looked.",
     )
+    sources = NamedSource(many=True)
 
 
 class Stats(WorkspaceView):
@@ -113,7 +121,7 @@ class Health(WorkspaceView):
                 "events_are_taken": (waiting["oldest_waiting_seconds"] or 0) < LATE_SECONDS,
                 "runs_are_started": (waiting["oldest_ready_seconds"] or 0) < LATE_SECONDS,
             }
-            told |= waiting
+            told |= waiting | {"sources": _sources(self.workspace)}
         if any(part.status == "down" for part in parts.values()):
             retry = {"Retry-After": str(RETRY_AFTER_SECONDS)}
             return Response({"status": "unhealthy", **told}, status=503, headers=retry)
@@ -126,7 +134,19 @@ _NOBODYS: dict[str, Any] = {
     "waiting_events": None,
     "oldest_waiting_seconds": None,
     "oldest_ready_seconds": None,
+    "sources": [],
 }
+SOURCES = 200  # told at once, those that fail first
+
+
+def _sources(workspace: Workspace) -> list[dict[str, Any]]:
+    """Queues, files and servers that this workspace's triggers listen to."""
+    rows = Watch.objects.filter(trigger__workspace=workspace).exclude(trigger__status="paused")
+    rows = rows.select_related("trigger").order_by("-failures", "trigger__name")
+    return [
+        {"trigger_id": row.pk, "trigger_name": row.trigger.name, **leases.told(row)}
+        for row in rows[:SOURCES]
+    ]
 
 
 def _triggers(workspace: Workspace) -> dict[str, Any]:

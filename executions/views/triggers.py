@@ -24,6 +24,7 @@ from crm.rest import UUID_REGEX, WorkspaceViewSet
 from executions import diagnosis, launch, replay
 from executions.serializers.triggers import (
     FIGURES,
+    DeadLetterSerializer,
     DryRun,
     Payload,
     ResumedTrigger,
@@ -37,7 +38,7 @@ from executions.serializers.triggers import (
 from executions.views.filters import Word
 from triggers import blueprint, failures, sources
 from triggers.event_types import InvalidPayload
-from triggers.models import Trigger, TriggerStatus, TriggerType
+from triggers.models import DeadLetter, Trigger, TriggerStatus, TriggerType
 from triggers.sources import webhook
 
 
@@ -264,6 +265,15 @@ class TriggerView(WorkspaceViewSet):
         if found is None:
             raise Conflict(_NO_ADDRESS, code="no_webhook")
         return Response({"webhook_url": found})
+
+    # --- what a listener could not read
+
+    @extend_schema(responses=DeadLetterSerializer(many=True))
+    @action(detail=True, url_path="dead-letters")
+    def dead_letters(self, request: Request, **_: Any) -> Response:
+        """Messages that could not be made events, the newest first, at most 200."""
+        letters = DeadLetter.objects.filter(trigger=self.get_object(), is_dead=True)[:200]
+        return Response({"results": DeadLetterSerializer(list(letters), many=True).data})
 
     # --- trying it
 

@@ -3,17 +3,21 @@
 from triggers.models.event import Event, EventState
 from triggers.models.schedule import Schedule
 from triggers.models.trigger import Trigger, TriggerStatus, TriggerType
+from triggers.models.watch import DeadLetter, Listener, Watch
 from triggers.models.webhook import WebhookEndpoint, WebhookRejection
 from triggers.models.webhook_type import OwnWebhookType
 
 __all__ = [
+    "DeadLetter",
     "Event",
     "EventState",
+    "Listener",
     "OwnWebhookType",
     "Schedule",
     "Trigger",
     "TriggerStatus",
     "TriggerType",
+    "Watch",
     "WebhookEndpoint",
     "WebhookRejection",
 ]

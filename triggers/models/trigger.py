@@ -23,6 +23,7 @@ class TriggerType(models.TextChoices):
     CRON = "cron", "Schedule"
     WEBHOOK = "webhook", "Webhook"
     AGENT_COMPLETED = "agent_completed", "End of another agent"
+    MESSAGE_QUEUE = "message_queue", "Message queue"
     MANUAL = "manual", "Run by hand"
 
 

@@ -21,6 +21,7 @@ from crm.models import Workspace
 if TYPE_CHECKING:
     from agents.models import Agent
     from triggers.models import OwnWebhookType, Trigger
+    from triggers.watching import Watcher
 
 Config = dict[str, Any]
 Problems = dict[str, list[str]]  # path inside the config -> what is wrong there
@@ -50,6 +51,7 @@ class Source(ABC):
     description: ClassVar[str] = ""
     config_schema: dict[str, Any]
     preview: ClassVar[str] = ""  # the address that says what a configuration means
+    is_watched: ClassVar[bool] = False  # `manage.py listen` runs its `watcher`
     top_level: ClassVar[tuple[str, ...]] = ()  # fields of the config that are also taken beside it
 
     def check(self, config: Config, *, workspace: Workspace) -> Problems:
@@ -88,6 +90,10 @@ class Source(ABC):
         """The configuration as it is checked; `sealed` is what `seal` kept apart when it was stored last."""
         return config
 
+    def opened(self, config: Config, *, sealed: str) -> Config:
+        """A stored configuration with its secrets."""
+        return self.prepare(config, sealed=sealed)
+
     def seal(self, config: Config) -> tuple[Config, str]:
         """(what is stored in the open, what is stored encrypted) of a valid configuration."""
         return config, ""
@@ -103,6 +109,10 @@ class Source(ABC):
     def warnings(self, config: Config) -> list[str]:
         """What is allowed and yet probably not meant."""
         return []
+
+    def watcher(self, config: Config) -> Watcher | None:
+        """Who watches it from a listener, for sources that have to be watched (`is_watched`)."""
+        return None
 
     @abstractmethod
     def topic(self, config: Config, *, trigger_id: uuid.UUID) -> str:
@@ -162,6 +172,11 @@ def unknown_switches(names: Iterable[str]) -> list[str]:
     """Those of the names that turn nothing off."""
     known = {name for one in registry for name in registry.get(one).all_switches()} - {ALWAYS_ON}
     return [name for name in names if name not in known]
+
+
+def watched() -> list[str]:
+    """The types that a listener watches."""
+    return [name for name in registry if registry.get(name).is_watched]
 
 
 def describe(trigger: Trigger, event_type: str | None = None) -> str:

@@ -1,0 +1,103 @@
+"""RabbitMQ, through a link that we cut: the server itself is not ours to stop."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import amqp
+import pytest
+
+from tests.faults.link import Link
+from tests.listeners import listening, process, wait_until
+from tests.queues import MakeQueue, bodies
+from triggers.models import Event, Watch
+
+pytestmark = [
+    pytest.mark.rabbitmq, pytest.mark.django_db(transaction=True), pytest.mark.timeout(300),
+]  # fmt: skip
+MANY = 1000
+
+
+class Broker:
+    """A queue of its own, gone at the end."""
+
+    def __init__(self) -> None:
+        at = urlsplit(os.environ["RABBITMQ_URL"])
+        self.queue = f"tf-test-{uuid.uuid4()}"
+        self.user, self.password = at.username or "guest", at.password or "guest"
+        host, port = at.hostname or "127.0.0.1", at.port or 5672
+        self.connection = amqp.Connection(f"{host}:{port}", self.user, self.password)
+        self.connection.connect()
+        self.channel = self.connection.channel()
+        self.channel.queue_declare(self.queue, durable=True, auto_delete=False)
+        self.wire = Link((host, port))
+
+    @property
+    def url(self) -> str:
+        return f"amqp://{self.user}:{self.password}@127.0.0.1:{self.wire.port}/"
+
+    def send(self, body: str, **properties: object) -> None:
+        message = amqp.Message(body, delivery_mode=2, **properties)
+        self.channel.basic_publish(message, routing_key=self.queue)
+
+    def waiting(self) -> int:
+        declared: Any = self.channel.queue_declare(self.queue, passive=True)
+        return int(declared.message_count)
+
+    def close(self) -> None:
+        self.channel.queue_delete(self.queue)
+        self.connection.close()
+        self.wire.close()
+
+
+@pytest.fixture
+def broker() -> Iterator[Broker]:
+    broker = Broker()
+    yield broker
+    broker.close()
+
+
+def test_messages_with_their_headers(broker: Broker, make_queue: MakeQueue) -> None:
+    trigger = make_queue("rabbitmq", broker.url, broker.queue)
+    with listening():
+        headers = {"source": "shop"}
+        broker.send('{"n": 1}', message_id="m-1", application_headers=headers)
+        broker.send('{"n": 1}', message_id="m-1")  # sent twice, known by its id
+        broker.send("text", content_type="text/plain")
+        wait_until(lambda: Watch.objects.filter(received__gte=3).exists())
+    assert bodies(trigger) == [{"n": 1}, "text"]
+    payload = Event.objects.order_by("pk")[0].payload
+    assert (payload["headers"], payload["message_id"]) == (headers, "m-1")
+    assert broker.waiting() == 0
+
+
+def test_nothing_is_lost_or_doubled_by_kills_and_cuts(
+    broker: Broker, make_queue: MakeQueue
+) -> None:
+    trigger = make_queue("rabbitmq", broker.url, broker.queue)
+    with process(OUTBOUND_ALLOW="127.0.0.1", LISTENER_SECONDS="3") as listener:
+        for start in range(0, MANY, 250):
+            for number in range(start, start + 250):
+                broker.send(str(number), message_id=f"m-{number}")
+            wait_until(lambda at=start: Event.objects.count() > at)  # type: ignore[misc]
+            if start % 500:
+                broker.wire.cut()
+                broker.wire.join()
+            else:
+                listener.kill()
+                listener.start()
+        wait_until(lambda: Event.objects.count() >= MANY, seconds=120)
+        assert listener.stop() == 0
+    assert sorted(bodies(trigger)) == list(range(MANY))
+    assert broker.waiting() == 0
+
+
+def test_a_queue_that_is_not_there_is_told(broker: Broker, make_queue: MakeQueue) -> None:
+    trigger = make_queue("rabbitmq", broker.url, "nowhere")
+    with listening():
+        wait_until(lambda: Watch.objects.filter(pk=trigger.pk, failures__gt=0).exists())
+    assert "no queue 'nowhere'" in Watch.objects.get().last_error

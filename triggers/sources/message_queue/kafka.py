@@ -1,0 +1,204 @@
+"""Kafka: a topic's partitions, read by one listener at a time, so no group has to be balanced.
+
+How far it was read stands in the state that is stored with the events, and so each message becomes one event. It is
+told to Kafka too, for those who watch the lag there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any, TypeVar
+
+from triggers.sources.message_queue import address, kinds
+from triggers.sources.message_queue.kinds import Kind, Message, Queue
+from triggers.watching import SourceFailed, State
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+_ANSWER_SECONDS = 10.0
+_SLICE_SECONDS = 0.5  # how long the consumer's thread is away at a time
+_PARTITIONS_EVERY = 60.0
+_OPTIONS = {"security_protocol": "security.protocol", "sasl_mechanism": "sasl.mechanism"}
+
+
+class KafkaQueue(Queue):
+    async def open(self) -> None:
+        self._kafka = kinds.client("confluent_kafka")
+        await address.admitted(self.address)
+        self._offsets: dict[str, int] = dict(self.state.get("offsets", {}))
+        self._stopped = threading.Event()
+        self._thread = ThreadPoolExecutor(1, "kafka")
+        self._looked_at = 0.0
+        self._consumer = await self._in_thread(lambda: self._kafka.Consumer(self._settings()))
+        await self._in_thread(self._assign)
+
+    def _settings(self) -> dict[str, Any]:
+        at = self.address
+        found: dict[str, Any] = {
+            "bootstrap.servers": ",".join(f"{one.host}:{one.port}" for one in at.places),
+            "group.id": str(self.config.get("consumer_group") or self.name),
+            "enable.auto.commit": False,
+            "enable.auto.offset.store": False,
+            "auto.offset.reset": "earliest",
+            "socket.keepalive.enable": True,
+            "queued.max.messages.kbytes": 16_384,
+            "logger": log,
+        }
+        if at.scheme == "kafka+ssl":
+            found["security.protocol"] = "SASL_SSL" if at.user else "SSL"
+        elif at.user:
+            found["security.protocol"] = "SASL_PLAINTEXT"
+        if at.user:
+            found |= {
+                "sasl.mechanism": "PLAIN",
+                "sasl.username": at.user,
+                "sasl.password": at.password,
+            }
+        return found | {
+            setting: at.options[name] for name, setting in _OPTIONS.items() if name in at.options
+        }
+
+    def _assign(self) -> None:
+        """Every partition from where the stored state is; else from where the group is; else as `start_at` says."""
+        name = str(self.config["queue_name"])
+        topic = self._consumer.list_topics(name, timeout=_ANSWER_SECONDS).topics[name]
+        if topic.error is not None or not topic.partitions:
+            raise SourceFailed(f"Kafka has no topic {name!r} that we may read.")
+        known = [self._kafka.TopicPartition(name, number) for number in sorted(topic.partitions)]
+        committed = self._consumer.committed(known, timeout=_ANSWER_SECONDS)
+        for one in committed:
+            if str(one.partition) in self._offsets:
+                one.offset = self._offsets[str(one.partition)]
+            elif one.offset < 0:
+                one.offset = self._first(one)
+            self._offsets[str(one.partition)] = one.offset
+        self._consumer.assign(committed)
+        self._partitions = len(committed)
+
+    def _first(self, partition: Any) -> int:
+        low, high = self._consumer.get_watermark_offsets(partition, timeout=_ANSWER_SECONDS)
+        is_new_partition = getattr(self, "_partitions", 0) > 0
+        return int(low if is_new_partition or self.config.get("start_at") == "oldest" else high)
+
+    async def take(self, most: int, *, wait: float) -> list[Message]:
+        loop = asyncio.get_running_loop()
+        until = loop.time() + wait
+        await self._look_for_partitions(loop.time())
+        while True:
+            left = min(_SLICE_SECONDS, max(0.01, until - loop.time()))
+            found = await self._in_thread(partial(self._poll, most, left))
+            if found or loop.time() >= until:
+                return found
+
+    async def _look_for_partitions(self, now: float) -> None:
+        if self._looked_at and now - self._looked_at > _PARTITIONS_EVERY:
+            name = str(self.config["queue_name"])
+            topic = await self._in_thread(
+                lambda: self._consumer.list_topics(name, timeout=_ANSWER_SECONDS).topics[name]
+            )
+            if len(topic.partitions) != self._partitions:
+                await self._in_thread(self._assign)
+        if not self._looked_at or now - self._looked_at > _PARTITIONS_EVERY:
+            self._looked_at = now
+
+    def _poll(self, most: int, seconds: float) -> list[Message]:
+        """One message may be waited for; the others are those that are there."""
+        first = self._consumer.poll(seconds)
+        if first is None:
+            return []
+        raw = [first, *(self._consumer.consume(most - 1, 0.01) if most > 1 else [])]
+        found = []
+        for one in raw:
+            if (error := one.error()) is None:
+                found.append(_message(one))
+            elif error.fatal() or (
+                not error.retriable() and error.code() != self._kafka.KafkaError._PARTITION_EOF
+            ):
+                if not found:
+                    raise SourceFailed(f"Kafka: {error.str()}.")
+                break
+        return found
+
+    def state_after(self, messages: Sequence[Message]) -> State:
+        return {"offsets": self._offsets | _after(messages)}
+
+    async def acknowledge(self, messages: Sequence[Message]) -> None:
+        name = str(self.config["queue_name"])
+        after = _after(messages)
+        self._offsets |= after
+        offsets = [
+            self._kafka.TopicPartition(name, int(number), offset)
+            for number, offset in after.items()
+        ]
+        await self._in_thread(lambda: self._consumer.commit(offsets=offsets, asynchronous=True))
+
+    async def depth(self) -> int | None:
+        return await self._in_thread(self._depth)
+
+    def _depth(self) -> int | None:
+        name, total = str(self.config["queue_name"]), 0
+        for number, offset in self._offsets.items():
+            partition = self._kafka.TopicPartition(name, int(number))
+            _, high = self._consumer.get_watermark_offsets(partition, timeout=2, cached=True)
+            if high < 0:
+                return None
+            total += max(0, high - offset)
+        return total
+
+    async def close(self) -> None:
+        if hasattr(self, "_consumer"):
+            await self._in_thread(self._consumer.close)
+        if hasattr(self, "_thread"):
+            self._thread.shutdown(wait=False)
+
+    async def _in_thread(self, call: Callable[[], T]) -> T:
+        """Who is cancelled still waits: what the thread took must not be lost to the next call."""
+        future = asyncio.get_running_loop().run_in_executor(self._thread, call)
+        try:
+            return await asyncio.shield(future)
+        except asyncio.CancelledError:
+            await asyncio.wait([future])
+            raise
+
+
+def _after(messages: Sequence[Message]) -> dict[str, int]:
+    """Where each partition goes on after these, by its number as text."""
+    return {str(partition): offset + 1 for partition, offset in (one.handle for one in messages)}
+
+
+def _message(one: Any) -> Message:
+    kind, stamp = one.timestamp()
+    key = one.key()
+    return Message(
+        body=one.value() or b"",
+        id=f"{one.topic()}:{one.partition()}:{one.offset()}",
+        headers={name: _text(value) for name, value in one.headers() or ()},
+        sent_at=dt.datetime.fromtimestamp(stamp / 1000, dt.UTC) if kind else None,
+        handle=(one.partition(), one.offset()),
+        more={"key": _text(key), "partition": one.partition(), "offset": one.offset()},
+    )
+
+
+def _text(value: Any) -> Any:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+
+
+kinds.registry.register(
+    "kafka",
+    Kind(
+        "kafka",
+        "Kafka",
+        KafkaQueue,
+        ("kafka", "kafka+ssl"),
+        9092,
+        "kafka://one.example.org:9092,two.example.org:9092",
+        module="confluent_kafka",
+    ),
+)
