@@ -25,9 +25,12 @@ from triggers.watching import SourceFailed, State
 _TIMEOUT_SECONDS = 15.0  # more than any call here blocks
 _LONGEST_BLOCK = 5.0
 _FIELD = "body"  # of a stream's entry: the message, where it has one
-# KEYS: list, mark. ARGV: batch, how many. What a batch took off is taken off once, whoever asks.
+# KEYS: list, mark. ARGV: batch, how many, the mark before or '' where any will do. What a batch took off is taken
+# off once, and not by somebody after whom another one has gone on.
 _TAKE_OFF = """
-if redis.call('GET', KEYS[2]) == ARGV[1] then return 0 end
+local mark = redis.call('GET', KEYS[2])
+if mark == ARGV[1] then return 0 end
+if ARGV[3] ~= '' and mark and mark ~= ARGV[3] then return 0 end
 redis.call('LTRIM', KEYS[1], ARGV[2], -1)
 redis.call('SET', KEYS[2], ARGV[1])
 return 1
@@ -70,46 +73,55 @@ class _Redis(Queue):
 
 
 class RedisList(_Redis):
-    _left: list[bytes]  # of an earlier consumer, in their order
+    _mark = ""
+    _taken = 0  # of our own list's head, and not acknowledged yet
 
     async def _begin(self) -> None:
         if batch := self.state.get("batch"):
             await self._take_off(batch, int(self.state.get("count", 0)))
-        self._left = [bytes(one) for one in await self._call(self.client.lrange(self.own, 0, -1))]
+        self._mark = (await self._call(self.client.get(f"{self.own}:mark")) or b"").decode()
 
     @property
     def own(self) -> str:
         return f"{self.key}:{self.name}"
 
     async def take(self, most: int, *, wait: float) -> list[Message]:
-        if self._left:
-            taken, self._left = self._left[:most], self._left[most:]
-            return [Message(one) for one in taken]
+        if waiting := await self._head(most):
+            return waiting
         side = "RIGHT" if self.config.get("take_from") == "right" else "LEFT"
         first = await self._call(
             self.client.blmove(self.key, self.own, min(wait, _LONGEST_BLOCK), side, "RIGHT")  # type: ignore[arg-type]
         )
         if first is None:
             return []
-        more: list[bytes | None] = []
         if most > 1:
             async with self.client.pipeline(transaction=False) as pipe:
                 for _ in range(most - 1):
                     pipe.lmove(self.key, self.own, side, "RIGHT")
-                more = await pipe.execute()
-        return [Message(one) for one in (first, *more) if one is not None]
+                await pipe.execute()
+        return await self._head(most)
+
+    async def _head(self, most: int) -> list[Message]:
+        """The head of our own list is what is stored next, whoever moved it there: a consumer that was taken for dead
+        may have, when it woke up.
+        """
+        last = self._taken + most - 1
+        found = await self._call(self.client.lrange(self.own, self._taken, last))
+        self._taken += len(found)
+        return [Message(bytes(one)) for one in found]
 
     def state_after(self, messages: Sequence[Message]) -> State:
         self._batch = str(uuid.uuid4())
         return {"batch": self._batch, "count": len(messages)}
 
     async def acknowledge(self, messages: Sequence[Message]) -> None:
-        await self._take_off(self._batch, len(messages))
+        await self._take_off(self._batch, len(messages), before=self._mark)
+        self._mark = self._batch
+        self._taken -= len(messages)
 
-    async def _take_off(self, batch: str, count: int) -> None:
-        await self._call(
-            self.client.eval(_TAKE_OFF, 2, self.own, f"{self.own}:mark", batch, str(count))
-        )
+    async def _take_off(self, batch: str, count: int, *, before: str = "") -> None:
+        mark = f"{self.own}:mark"
+        await self._call(self.client.eval(_TAKE_OFF, 2, self.own, mark, batch, str(count), before))
 
     async def depth(self) -> int | None:
         return int(await self._call(self.client.llen(self.key)))
