@@ -119,6 +119,8 @@ class Listener:
             door: WatchDoor | None = None
             try:
                 door = await in_thread(_open, trigger_id, self.lease)
+                if sources.why_off(door.trigger.trigger_type, door.trigger.config):
+                    await asyncio.Event().wait()  # what waits at the source is left alone
                 watcher = _watcher(door)
                 await watcher.watch(door)
                 raise SourceFailed("It ended without a reason.")
@@ -154,7 +156,7 @@ def pause(failures: int) -> float:
 
 def _open(trigger_id: uuid.UUID, lease: uuid.UUID) -> WatchDoor:
     trigger = Trigger.objects.select_related("agent", "workspace").get(pk=trigger_id)
-    return WatchDoor(trigger, lease=lease, watch=Watch.objects.get(pk=trigger_id, lease=lease))
+    return WatchDoor(trigger, Watch.objects.get(pk=trigger_id, lease=lease))
 
 
 def _watcher(door: WatchDoor) -> Watcher:

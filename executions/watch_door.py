@@ -34,9 +34,10 @@ ENDED_EVERY_SECONDS = 0.3
 class WatchDoor:
     """`triggers.watching.Door` for one source while this listener holds it. `failures`: in a row, so far."""
 
-    def __init__(self, trigger: Trigger, *, lease: uuid.UUID, watch: Watch) -> None:
+    def __init__(self, trigger: Trigger, watch: Watch) -> None:
+        """`watch` as it was read while it was held."""
         self.trigger = trigger
-        self.lease = lease
+        self.watch = watch
         source = sources.find(trigger.trigger_type)
         self.config = source.opened(trigger.config, sealed=trigger.sealed)
         self.failures = watch.failures
@@ -69,7 +70,7 @@ class WatchDoor:
         return await in_thread(self._bury, key, error, body=body, headers=headers, at_once=at_once)
 
     async def waiting(self, count: int | None) -> None:
-        await in_thread(leases.fence, self.lease, self.trigger.pk, waiting=count)
+        await in_thread(leases.fence, self.watch, waiting=count)
 
     def _work(self) -> None:
         now = clock.now()
@@ -152,16 +153,19 @@ class WatchDoor:
         )
 
     def _fence(self, **fields: Any) -> None:
-        leases.fence(self.lease, self.trigger.pk, **fields)
+        leases.fence(self.watch, **fields)
 
 
 def fail(door: WatchDoor | None, trigger_id: uuid.UUID, lease: uuid.UUID, error: Exception) -> None:
     """Writes a failure down. The trigger goes into error, with one alert, where it is one too many or beyond trying."""
     now = clock.now()
     message = str(error)[:2000] or type(error).__name__
-    failures = (door.failures if door else 0) + 1
+    watch = door.watch if door else Watch.objects.filter(pk=trigger_id, lease=lease).first()
+    if watch is None:
+        raise leases.LeaseLost
+    failures = (door.failures if door else watch.failures) + 1
     with transaction.atomic():
-        leases.fence(lease, trigger_id, failures=failures, works_since=None, last_error=message)
+        leases.fence(watch, failures=failures, works_since=None, last_error=message)
         Watch.objects.filter(pk=trigger_id, failing_since=None).update(failing_since=now)
         if failures >= settings.SOURCE_FAILURES or isinstance(error, SourceBroken):
             _put_in_error(trigger_id, message)

@@ -18,6 +18,7 @@ from django.db import connection
 from config.lib import threads
 from config.up.place import REPOSITORY
 from executions.listener import Listener
+from triggers.models import Listener as ListenerRow
 
 PATIENCE_SECONDS = 60.0
 
@@ -80,7 +81,8 @@ class Process:
         self._process.send_signal(number)
 
     def stop(self) -> int:
-        """A graceful stop; answers its exit code."""
+        """A graceful stop once it runs: before, there is nobody who would hear of it. Answers its exit code."""
+        wait_until(ListenerRow.objects.filter(name__endswith=f":{self._process.pid}").exists)
         self._process.terminate()
         try:
             return self._process.wait(30)

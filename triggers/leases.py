@@ -99,13 +99,16 @@ def leave(lease: uuid.UUID) -> None:
         Listener.objects.filter(seen_at__lt=long_ago).delete()
 
 
-def fence(lease: uuid.UUID, trigger_id: uuid.UUID, **fields: object) -> None:
-    """Writes into the row of a source that is still held, in the open transaction. Raises LeaseLost."""
-    if not _mine(lease).filter(pk=trigger_id).update(**(fields or {"lease": lease})):
+def fence(watch: Watch, **fields: object) -> None:
+    """Writes into the row of a source that is held since `watch` was read, in the open transaction. Raises LeaseLost,
+    also where it was lost and taken again meanwhile.
+    """
+    mine = _mine(watch.lease).filter(pk=watch.pk, taken_at=watch.taken_at)
+    if not mine.update(**(fields or {"lease": watch.lease})):
         raise LeaseLost
 
 
-def _mine(lease: uuid.UUID) -> QuerySet[Watch]:
+def _mine(lease: uuid.UUID | None) -> QuerySet[Watch]:
     return Watch.objects.filter(lease=lease)
 
 

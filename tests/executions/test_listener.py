@@ -16,7 +16,7 @@ from executions.watch_door import WatchDoor
 from tests.listeners import listening, process, wait_until
 from tests.peers import Valkey
 from tests.queues import MakeQueue, bodies
-from triggers import leases
+from triggers import leases, sources
 from triggers.models import DeadLetter, Event, Listener, Trigger, TriggerStatus, Watch
 from triggers.watching import Received, SourceBroken, SourceFailed
 
@@ -42,7 +42,7 @@ def open_door(trigger: Trigger) -> WatchDoor:
     look(lease)
     leases.claim(lease, types=TYPES, places=10)
     leases.claim(lease, types=TYPES, places=10)
-    return WatchDoor(trigger, lease=lease, watch=Watch.objects.get(pk=trigger.pk))
+    return WatchDoor(trigger, Watch.objects.get(pk=trigger.pk))
 
 
 def test_a_look_is_one_statement(
@@ -107,15 +107,47 @@ async def test_who_lost_the_lease_records_nothing(make_queue: MakeQueue) -> None
     assert not await in_thread(Event.objects.exists)
 
 
+def test_a_source_that_was_lost_and_taken_again_is_another_hold(make_queue: MakeQueue) -> None:
+    """A listener that slept through both would store what it read before the other one went on."""
+    door = open_door(make_queue("redis", "redis://127.0.0.1:1/0", "q"))
+    mine, other = door.watch.lease, uuid.uuid4()
+    assert mine is not None
+    look(other)
+    for lease, next_one in ((mine, other), (other, mine)):
+        leases.release(lease, [door.trigger.pk])
+        assert leases.claim(next_one, types=TYPES, places=1) == [door.trigger.pk]
+    with pytest.raises(leases.LeaseLost):
+        door._store([Received({"body": 1}, "message_received")], None)
+    assert not Event.objects.exists()
+
+
+def test_queues_that_are_turned_off_are_left_alone(
+    valkey: Valkey, make_queue: MakeQueue, settings: Settings
+) -> None:
+    trigger = make_queue("redis", valkey.url, "orders")
+    valkey.client.rpush("orders", "1")
+    settings.TRIGGERS_OFF = ["message_queue"]
+    assert "message_queue" not in sources.watched()
+    settings.TRIGGERS_OFF = ["message_queue:redis", "message_queue:kafka"]
+    assert sources.unknown_switches(settings.TRIGGERS_OFF) == []
+    schema = sources.find("message_queue").offered_schema({})
+    assert schema["properties"]["queue_type"]["enum"] == ["rabbitmq", "sqs"]
+    with listening() as one:
+        wait_until(lambda: held_by(one.lease) == {trigger.pk})
+        wait_until(lambda: one._tasks)
+    assert valkey.client.llen("orders") == 1
+    assert Watch.objects.get().failures == 0
+
+
 def test_an_error_of_its_own_is_taken_back_and_no_other(make_queue: MakeQueue) -> None:
     trigger = make_queue("redis", "redis://127.0.0.1:1/0", "q")
     door = open_door(trigger)
     for number in range(3):
-        watch_door.fail(door, trigger.pk, door.lease, SourceFailed("The peer is away."))
+        watch_door.fail(door, trigger.pk, uuid.uuid4(), SourceFailed("The peer is away."))
         status = Trigger.objects.get(pk=trigger.pk).status
         assert status == (TriggerStatus.ERROR if number == 2 else TriggerStatus.ACTIVE)
     assert "The peer is away." in Alert.objects.get(resolved_at=None).message
-    again = WatchDoor(trigger, lease=door.lease, watch=Watch.objects.get())
+    again = WatchDoor(trigger, Watch.objects.get())
     again._work()
     assert Trigger.objects.get(pk=trigger.pk).status == TriggerStatus.ACTIVE
     assert not Alert.objects.filter(resolved_at=None).exists()
@@ -127,7 +159,7 @@ def test_an_error_of_its_own_is_taken_back_and_no_other(make_queue: MakeQueue) -
 def test_what_cannot_get_better_is_an_error_at_once(make_queue: MakeQueue) -> None:
     trigger = make_queue("redis", "redis://127.0.0.1:1/0", "q")
     door = open_door(trigger)
-    watch_door.fail(door, trigger.pk, door.lease, SourceBroken("Not installed."))
+    watch_door.fail(door, trigger.pk, uuid.uuid4(), SourceBroken("Not installed."))
     assert Trigger.objects.get(pk=trigger.pk).status == TriggerStatus.ERROR
 
 

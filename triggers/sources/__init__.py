@@ -176,7 +176,8 @@ def unknown_switches(names: Iterable[str]) -> list[str]:
 
 def watched() -> list[str]:
     """The types that a listener watches."""
-    return [name for name in registry if registry.get(name).is_watched]
+    off = settings.TRIGGERS_OFF
+    return [name for name in registry if registry.get(name).is_watched and name not in off]
 
 
 def describe(trigger: Trigger, event_type: str | None = None) -> str:

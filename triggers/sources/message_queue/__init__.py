@@ -10,7 +10,7 @@ from typing import Any
 
 from config.lib import json
 from crm.models import Workspace
-from triggers.sources import Config, Problems, Source, register
+from triggers.sources import Config, Problems, Source, register, why_off
 from triggers.sources.message_queue import address, kafka, kinds, rabbitmq, redis, sqs
 from triggers.sources.message_queue.pump import RECEIVED, SAMPLE, SCHEMA, QueueWatcher
 from triggers.watching import Watcher
@@ -104,6 +104,24 @@ class QueueSource(Source):
         "required": ["queue_type", "connection_url", "queue_name"],
         "additionalProperties": False,
     }
+
+    def switches(self, config: Config) -> tuple[str, ...]:
+        kind = config.get("queue_type")
+        return (*super().switches(config), *([f"{self.trigger_type}:{kind}"] if kind else []))
+
+    def all_switches(self) -> tuple[str, ...]:
+        return (self.trigger_type, *(f"{self.trigger_type}:{name}" for name in kinds.registry))
+
+    def offered_schema(self, config: Config) -> dict[str, Any]:
+        known = self.config_schema["properties"]
+        kept = [
+            name
+            for name in kinds.registry
+            if name == config.get("queue_type")
+            or not why_off(self.trigger_type, {"queue_type": name})
+        ]
+        named = {**known["queue_type"], "enum": kept}
+        return {**self.config_schema, "properties": {**known, "queue_type": named}}
 
     def prepare(self, config: Config, *, sealed: str) -> Config:
         """With its password, where the mask of the very same address was sent back."""

@@ -25,12 +25,13 @@ from triggers.watching import SourceFailed, State
 _TIMEOUT_SECONDS = 15.0  # more than any call here blocks
 _LONGEST_BLOCK = 5.0
 _FIELD = "body"  # of a stream's entry: the message, where it has one
-# KEYS: list, mark. ARGV: batch, how many, the mark before or '' where any will do. What a batch took off is taken
-# off once, and not by somebody after whom another one has gone on.
+# KEYS: list, mark. ARGV: batch, how many, the mark after which this batch was stored ('' where there was none). What a
+# batch took off is taken off once, and never where the mark is another: then somebody else has gone on, or Redis has
+# lost what it knew. Such items may become events again; none is dropped.
 _TAKE_OFF = """
 local mark = redis.call('GET', KEYS[2])
-if mark == ARGV[1] then return 0 end
-if ARGV[3] ~= '' and mark and mark ~= ARGV[3] then return 0 end
+if mark == ARGV[1] then return 1 end
+if (mark or '') ~= ARGV[3] then return 0 end
 redis.call('LTRIM', KEYS[1], ARGV[2], -1)
 redis.call('SET', KEYS[2], ARGV[1])
 return 1
@@ -78,7 +79,9 @@ class RedisList(_Redis):
 
     async def _begin(self) -> None:
         if batch := self.state.get("batch"):
-            await self._take_off(batch, int(self.state.get("count", 0)))
+            await self._take_off(
+                batch, int(self.state.get("count", 0)), after=str(self.state.get("after", ""))
+            )
         self._mark = (await self._call(self.client.get(f"{self.own}:mark")) or b"").decode()
 
     @property
@@ -112,16 +115,21 @@ class RedisList(_Redis):
 
     def state_after(self, messages: Sequence[Message]) -> State:
         self._batch = str(uuid.uuid4())
-        return {"batch": self._batch, "count": len(messages)}
+        return {"batch": self._batch, "after": self._mark, "count": len(messages)}
 
     async def acknowledge(self, messages: Sequence[Message]) -> None:
-        await self._take_off(self._batch, len(messages), before=self._mark)
+        if not await self._take_off(self._batch, len(messages), after=self._mark):
+            raise SourceFailed(
+                "Somebody else has read on in this list, or Redis has lost its mark."
+            )
         self._mark = self._batch
         self._taken -= len(messages)
 
-    async def _take_off(self, batch: str, count: int, *, before: str = "") -> None:
+    async def _take_off(self, batch: str, count: int, *, after: str) -> bool:
+        """Whether the batch is off now."""
         mark = f"{self.own}:mark"
-        await self._call(self.client.eval(_TAKE_OFF, 2, self.own, mark, batch, str(count), before))
+        asked = self.client.eval(_TAKE_OFF, 2, self.own, mark, batch, str(count), after)
+        return bool(await self._call(asked))
 
     async def depth(self) -> int | None:
         return int(await self._call(self.client.llen(self.key)))

@@ -13,7 +13,8 @@ from tests.queues import MakeQueue, bodies
 from triggers.models import DeadLetter, Event, Trigger, TriggerStatus, Watch
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
-MANY = 1000
+MANY = 200  # raise it as you like
+PART = MANY // 4  # after each, something dies
 
 
 def is_watched(trigger: Trigger) -> bool:
@@ -47,10 +48,10 @@ def test_nothing_of_a_list_is_lost_or_doubled_by_kills(
     trigger = make_queue("redis", valkey.url, "orders")
     with process(OUTBOUND_ALLOW="127.0.0.1", LISTENER_SECONDS="3") as listener:
         wait_until(lambda: is_watched(trigger))
-        for start in range(0, MANY, 250):
-            valkey.client.rpush("orders", *(str(n) for n in range(start, start + 250)))
+        for start in range(0, MANY, PART):
+            valkey.client.rpush("orders", *(str(n) for n in range(start, start + PART)))
             wait_until(lambda at=start: Event.objects.count() > at)  # type: ignore[misc]
-            if start % 500:
+            if start // PART % 2:
                 valkey.kill()
                 valkey.start()
             else:
@@ -66,11 +67,11 @@ def test_nothing_of_a_stream_is_lost_or_doubled_by_kills(
 ) -> None:
     trigger = make_queue("redis", valkey.url, "log", redis_mode="stream", start_at="oldest")
     with process(OUTBOUND_ALLOW="127.0.0.1", LISTENER_SECONDS="3") as listener:
-        for start in range(0, MANY, 250):
-            for number in range(start, start + 250):
+        for start in range(0, MANY, PART):
+            for number in range(start, start + PART):
                 valkey.client.xadd("log", {"body": str(number), "by": "test"})
             wait_until(lambda at=start: Event.objects.count() > at)  # type: ignore[misc]
-            if start % 500:
+            if start // PART % 2:
                 valkey.kill()
                 valkey.start()
             else:
