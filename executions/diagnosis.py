@@ -135,7 +135,8 @@ def _status(trigger: Trigger) -> Check:
 
 def _configuration(trigger: Trigger) -> Check:
     source = sources.find(trigger.trigger_type)
-    problems = source.check(trigger.config, workspace=trigger.workspace)
+    config = source.opened(trigger.config, sealed=trigger.sealed)
+    problems = source.check(config, workspace=trigger.workspace)
     if problems:
         path, messages = next(iter(problems.items()))
         return Check("configuration", False, f"{path}: {messages[0]}")

@@ -156,7 +156,7 @@ def test_the_database_away(database_link: Link, api: APIClient, how: str) -> Non
     assert statuses()["database"] == "up"
     getattr(database_link, how)()
     assert statuses() == {
-        "database": "down", "broker": "up", "scheduler": "up", "worker": "up", "listener": "unused",
+        "database": "down", "broker": "up", "scheduler": "up", "worker": "up", "listener": "unknown",
     }  # fmt: skip
     answer = APIClient().get(PATH)  # nobody can be recognised now
     told = answer.json()

@@ -10,7 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from executions import listener, watch_door
+from executions import diagnosis, health, listener, watch_door
 from executions.models import Alert
 from executions.watch_door import WatchDoor
 from tests.listeners import listening, process, wait_until
@@ -154,6 +154,23 @@ def test_an_error_of_its_own_is_taken_back_and_no_other(make_queue: MakeQueue) -
     Trigger.objects.fail(trigger.pk, message="5 runs failed in a row.")
     again._work()
     assert Trigger.objects.get(pk=trigger.pk).last_error == "5 runs failed in a row."
+
+
+def test_health_tells_of_the_listener(make_queue: MakeQueue, settings: Settings) -> None:
+    assert health.look(anew=True)["listener"].status == "unused"
+    trigger = make_queue("redis", "redis://reader:hidden@127.0.0.1:1/0", "q")
+    assert health.look(anew=True)["listener"].status == "down"
+    door = open_door(trigger)
+    door._work()
+    told = health.look(anew=True)["listener"]
+    assert (told.status, told.message) == ("up", "1 of 1 sources are listened to.")
+    watch_door.fail(door, trigger.pk, uuid.uuid4(), SourceFailed("The peer is away."))
+    assert health.look(anew=True)["listener"].status == "degraded"
+    settings.LISTENER_SECONDS = 0
+    assert health.look(anew=True)["listener"].status == "down"
+    health.forget()
+    checks = {one["check"]: one for one in diagnosis.diagnose(trigger)["diagnosis"]}
+    assert checks["configuration"]["ok"], checks  # with its password, which is kept apart
 
 
 def test_what_cannot_get_better_is_an_error_at_once(make_queue: MakeQueue) -> None:

@@ -11,7 +11,7 @@ from triggers.models import Event, Watch
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
 MANY = 200  # raise it as you like
-PART = MANY // 4  # after each, something dies
+PART = MANY // 2  # after each, something dies
 
 
 def test_messages_with_their_place(kafka: Kafka, make_queue: MakeQueue) -> None:

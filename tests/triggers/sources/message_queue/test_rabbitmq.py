@@ -20,7 +20,7 @@ pytestmark = [
     pytest.mark.rabbitmq, pytest.mark.django_db(transaction=True), pytest.mark.timeout(300),
 ]  # fmt: skip
 MANY = 200  # raise it as you like
-PART = MANY // 4  # after each, something dies
+PART = MANY // 2  # after each, something dies
 
 
 class Broker:
