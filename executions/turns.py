@@ -42,15 +42,27 @@ class Turn:
 
 @contextmanager
 def take() -> Iterator[Turn]:
-    """A transaction that no other dispatcher shares. Raises OperationalError where another one keeps it waiting."""
-    turn = None
+    """A transaction that no other dispatcher shares. Raises OperationalError where another one keeps it waiting.
+
+    Its end is counted before the lock goes: the next dispatcher looks at once.
+    """
+    turn, is_counted = None, False
     try:
         with transaction.atomic():
             turn = _lock()
-            yield turn
-    finally:
-        if turn is not None:
+            try:
+                yield turn
+            except SomebodyDied:
+                _end(turn.number)
+                is_counted = True
+                raise
             _end(turn.number)
+            is_counted = True
+    finally:
+        if turn is not None and not is_counted:
+            # Where the database is away, the next batch is taken one by one, and that is all.
+            with suppress(OperationalError, InterfaceError):
+                _end(turn.number)
 
 
 def _lock() -> Turn:
@@ -61,6 +73,5 @@ def _lock() -> Turn:
 
 
 def _end(number: int) -> None:
-    """Where the database is away, the next batch is taken one by one, and that is all."""
-    with suppress(OperationalError, InterfaceError), connection.cursor() as cursor:
+    with connection.cursor() as cursor:
         cursor.execute(_END, [number])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from typing import Any
 
 import pytest
@@ -72,5 +73,31 @@ def test_an_event_that_kills_its_dispatcher_dies_and_its_neighbours_go_on(
 def test_a_batch_that_raised_has_ended(acme: Workspace) -> None:
     with pytest.raises(ValueError, match="no"), turns.take():
         raise ValueError("no")
+    with turns.take() as turn:
+        assert not turn.after_a_death
+
+
+@pytest.mark.django_db(transaction=True)
+def test_dispatchers_that_follow_at_once_take_each_other_for_alive() -> None:
+    deaths: list[bool] = []
+
+    def follow() -> None:
+        for _ in range(50):
+            with turns.take() as turn:
+                deaths.append(turn.after_a_death)
+        connection.close()
+
+    threads = [threading.Thread(target=follow) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert deaths == [False] * 100
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_batch_that_fails_is_no_death() -> None:
+    with pytest.raises(ValueError, match="broken"), turns.take():
+        raise ValueError("broken")
     with turns.take() as turn:
         assert not turn.after_a_death
