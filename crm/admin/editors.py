@@ -81,14 +81,15 @@ class EditorField(forms.Field):
         return value if isinstance(value, str) else json.dumps(self.show(value)).decode()
 
     def to_python(self, value: Any) -> Any:
-        if value in self.empty_values:
-            return self.empty() if callable(self.empty) else self.empty
         try:
-            return self.read(json.loads(value))
+            sent = None if value in self.empty_values else json.loads(value)
         except json.InvalidJSON as error:
             raise ValidationError(
                 f"The editor sent what is not JSON: {error.message}. Please reload the page."
             ) from error
+        if sent is None:  # nothing was entered
+            return self.empty() if callable(self.empty) else self.empty
+        return self.read(sent)
 
     def has_changed(self, initial: Any, data: Any) -> bool:
         try:

@@ -96,8 +96,6 @@ class ToolsField(EditorField):
     empty = list
 
     def read(self, value: Any) -> list[Any]:
-        if value == {}:  # what a new agent has
-            return []
         if not isinstance(value, list):
             refuse([Problem("", "Give a list of tools.")])
         return list(value)
