@@ -134,7 +134,7 @@ def _status(trigger: Trigger) -> Check:
 
 
 def _configuration(trigger: Trigger) -> Check:
-    source = sources.find(trigger.trigger_type)
+    source = sources.find(trigger.trigger_type).within(trigger.workspace)
     config = source.opened(trigger.config, sealed=trigger.sealed)
     problems = source.check(config, workspace=trigger.workspace)
     if problems:

@@ -126,7 +126,8 @@ def zones() -> list[str]:
 
 @lru_cache(maxsize=1)
 def _zones() -> frozenset[str]:
-    return frozenset(zoneinfo.available_timezones())
+    """Without those that name no place: what they say is a matter of each machine."""
+    return frozenset(zoneinfo.available_timezones()) - {"localtime", "Factory"}
 
 
 def _is_readable(field: Field, part: str) -> bool:

@@ -78,7 +78,8 @@ def test_what_cannot_be_read_says_why(expression: str, reason: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "zone", ["", "Mars/Olympus", "../etc/passwd", "europe/berlin", "UTC+1", "\0"]
+    "zone",
+    ["", "Mars/Olympus", "../etc/passwd", "europe/berlin", "UTC+1", "localtime", "Factory", "\0"],
 )
 def test_a_zone_is_one_of_the_list(zone: str) -> None:
     with pytest.raises(cron.UnknownZone):

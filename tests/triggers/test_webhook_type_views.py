@@ -219,3 +219,19 @@ def test_a_list_asks_as_often_for_many(api: APIClient) -> None:
         given = {"webhook_type": f"shop{number}", "parser": "json", "json_schema": SCHEMA}
         assert post(api, given).status_code == 201
     assert queries() == few
+
+
+@pytest.mark.parametrize("kind", ["shop", "github"])
+def test_a_trigger_with_secrets_is_ready_and_says_what_is_wrong_with_it(
+    api: APIClient, make_agent: MakeAgent, kind: str
+) -> None:
+    post(api, upload())
+    given = {"shop": {"api_key": KEY}, "github": {"secret": KEY}}[kind]
+    made = new_trigger(api, make_agent("Hook"), webhook_type=kind, webhook_config=given).json()
+    url = f"/api/v1/triggers/{made['id']}/status"
+    state = api.get(url).json()
+    assert state["is_ready"], state["diagnosis"]
+    Trigger.objects.filter(pk=made["id"]).update(sealed="")
+    checks = {one["check"]: one for one in api.get(url).json()["diagnosis"]}
+    assert not checks["configuration"]["ok"]
+    assert checks["configuration"]["message"].startswith("webhook_config.")
