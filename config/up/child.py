@@ -26,7 +26,10 @@ _PR_SET_PDEATHSIG = 1
 
 @dataclass(frozen=True, kw_only=True)
 class Program:
-    """What to run and how to end it. `identity` is the (uid, gid) to run as, where not our own."""
+    """What to run and how to end it. `identity` is the (uid, gid) to run as, where not our own.
+
+    `niceness`: how far it stands back for others where the machine is busy, as for `nice`.
+    """
 
     name: str
     command: Sequence[str]
@@ -37,6 +40,7 @@ class Program:
     stop_signal: signal.Signals = signal.SIGTERM
     stop_seconds: float = 10.0
     orphan_signal: signal.Signals = signal.SIGKILL
+    niceness: int = 0
 
     def last_lines(self, count: int = 12) -> list[str]:
         """The end of its log, for a person."""
@@ -73,8 +77,13 @@ def start(program: Program, *, inherit: Sequence[int] = ()) -> subprocess.Popen[
             user=user,
             group=group,
             extra_groups=None if user is None else [],
-            preexec_fn=partial(die_with, os.getpid(), program.orphan_signal),  # noqa: PLW1509 - one thread only
+            preexec_fn=partial(_settle, program, os.getpid()),  # noqa: PLW1509 - one thread only
         )
+
+
+def _settle(program: Program, parent: int) -> None:
+    die_with(parent, program.orphan_signal)
+    os.nice(program.niceness)
 
 
 def die_with(parent: int, number: signal.Signals) -> None:

@@ -79,6 +79,7 @@ def _become(program: Program, inherit: Sequence[int], parent: int) -> None:
     """In the fork: what exec would have done, then the module."""
     os.setsid()
     child.die_with(parent, program.orphan_signal)
+    os.nice(program.niceness)
     ctypes.CDLL(None).prctl(_PR_SET_NAME, f"tf-{program.name}".encode())  # what `top` shows
     _forget_signals()
     _replace_files(program, inherit)

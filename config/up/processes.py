@@ -13,6 +13,7 @@ from config.up.address import Address
 from config.up.child import Program
 from config.up.place import REPOSITORY, Place
 
+WORKERS_NICENESS = 5  # what people and senders wait for goes first where the cores are busy
 _CELERY = (sys.executable, "-m", "celery", "-A", "config")
 _WORKER = (*_CELERY, "worker", "--without-gossip", "--without-mingle", "--without-heartbeat")
 
@@ -23,7 +24,7 @@ def table(place: Place, address: Address, *, grace_seconds: float) -> list[list[
     `grace_seconds`: how long the workers let runs go on after they were told to stop.
     """
     program = partial(_program, place)
-    worker = partial(program, stop_seconds=grace_seconds + 10)
+    worker = partial(program, stop_seconds=grace_seconds + 10, niceness=WORKERS_NICENESS)
     return [
         [
             program("beat", *_CELERY, "beat", "--pidfile="),
@@ -45,13 +46,16 @@ def preparation(place: Place) -> Program:
     return _program(place, "prepare", sys.executable, "-m", "config.up.prepare")
 
 
-def _program(place: Place, name: str, *command: str, stop_seconds: float = 10) -> Program:
+def _program(
+    place: Place, name: str, *command: str, stop_seconds: float = 10, niceness: int = 0
+) -> Program:
     return Program(
         name=name,
         command=command,
         log=place.log(name),
         folder=REPOSITORY,
         stop_seconds=stop_seconds,
+        niceness=niceness,
     )
 
 
