@@ -142,7 +142,7 @@ def panel(request: HttpRequest, trigger: Trigger) -> Panel | None:
     except UnknownName:
         label, setup = "Unknown sender", "Its type is not known any more: every request is refused."
     may_show = roles.has_role(request, Role.ADMIN, workspace_id=trigger.workspace_id)
-    until = endpoint.previous_until
+    former = endpoint.still_accepted(clock.reckoned()).values()
     return Panel(
         webhook.masked_url(endpoint),
         label,
@@ -151,5 +151,5 @@ def panel(request: HttpRequest, trigger: Trigger) -> Panel | None:
         None if owner.pk == trigger.pk else owner,
         reverse("admin:triggers_trigger_show_address", args=[trigger.pk]) if may_show else "",
         f"{reverse('admin:triggers_webhookrejection_changelist')}?trigger={trigger.pk}",
-        until if until and until > clock.reckoned() else None,
+        dt.datetime.fromtimestamp(max(former), dt.UTC) if former else None,
     )

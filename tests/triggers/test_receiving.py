@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import hashlib
 import hmac
 from collections.abc import Callable
@@ -14,7 +13,7 @@ from django.db import connection
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
-from config.lib import clock
+from config.lib import clock, secrets
 from crm.models import Workspace
 from executions.models import AuditEntry
 from tests.conftest import MakeClient, MakeMember
@@ -236,8 +235,13 @@ def test_a_replaced_address_works_for_another_day(hook: Trigger, api: APIClient)
     assert answer.json()["webhook_url"].endswith(new)
     assert new != old
     assert [send(url).status_code for url in (old, new)] == [202, 202]
-    WebhookEndpoint.objects.update(previous_until=clock.now() - dt.timedelta(seconds=1))
-    assert [send(url).status_code for url in (old, new)] == [404, 202]
+    api.post(f"/api/v1/triggers/{hook.pk}/regenerate-webhook")  # a second click
+    newest = address(hook)
+    assert [send(url).status_code for url in (old, new, newest)] == [202, 202, 202]
+    endpoint = WebhookEndpoint.objects.get()
+    endpoint.former[secrets.digest(old.rpartition("/")[2])] = clock.now().timestamp() - 1
+    endpoint.save()
+    assert [send(url).status_code for url in (old, new, newest)] == [404, 202, 202]
     assert old[10:] not in str(list(AuditEntry.objects.values_list("before", "after")))
 
 

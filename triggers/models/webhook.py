@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Collection
 from typing import Self
 
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import Q
 
@@ -16,7 +17,7 @@ from crm.models import Workspace
 from triggers.models.trigger import Trigger
 
 _ASKED_AT_EACH = (
-    *("token_hash", "previous_hash", "previous_until", "workspace_id"),
+    *("token_hash", "former", "workspace_id"),
     *("trigger__config", "trigger__sealed", "workspace__queue_limit"),
     *(
         f"trigger__own_type__{name}"
@@ -34,22 +35,24 @@ class EndpointQuerySet(models.QuerySet["WebhookEndpoint"]):
     def at_each(self, digests: Collection[str], *, now: dt.datetime) -> dict[str, WebhookEndpoint]:
         """Who has these addresses, by their hash, or had them less than a day ago. One query, with what answers need.
 
-        Uses the index of token_hash and endpoint_previous.
+        Uses the index of token_hash and endpoint_former.
         """
-        mine = Q(token_hash__in=digests) | Q(previous_hash__in=digests, previous_until__gt=now)
+        mine = Q(token_hash__in=digests) | Q(former__has_any_keys=list(digests))
         rows = (
             self.select_related("trigger__own_type", "workspace").only(*_ASKED_AT_EACH).filter(mine)
         )
         found: dict[str, WebhookEndpoint] = {}
         for row in rows:
             found[row.token_hash] = row
-            if row.previous_until and row.previous_until > now:
-                found[row.previous_hash] = row
+            found.update(dict.fromkeys(row.still_accepted(now), row))
         return found
 
 
 class WebhookEndpoint(models.Model):
-    """One per webhook trigger; other triggers may listen at it too. The token is 256 random bits."""
+    """One per webhook trigger; other triggers may listen at it too. The token is 256 random bits.
+
+    `former`: the hashes of addresses that it had, each with the Unix time until which it is accepted.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="+")
@@ -58,18 +61,13 @@ class WebhookEndpoint(models.Model):
     )
     token_hash = models.CharField(max_length=64, unique=True, editable=False)
     sealed = EncryptedTextField(editable=False)  # the token itself
-    previous_hash = models.CharField(max_length=64, blank=True, default="", editable=False)
-    previous_until = models.DateTimeField(null=True, blank=True, editable=False)
+    former = models.JSONField(default=dict, blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = EndpointQuerySet.as_manager()
 
     class Meta:
-        indexes = [
-            models.Index(
-                fields=["previous_hash"], condition=~Q(previous_hash=""), name="endpoint_previous"
-            )  # at
-        ]
+        indexes = [GinIndex(fields=["former"], fastupdate=False, name="endpoint_former")]  # at_each
 
     def __str__(self) -> str:
         return f"…{self.sealed[-4:]}"
@@ -82,10 +80,14 @@ class WebhookEndpoint(models.Model):
         return endpoint
 
     def replace_token(self, *, now: dt.datetime) -> None:
-        """A new address; the old one is accepted for another day."""
-        self.previous_hash, self.previous_until = self.token_hash, now + OVERLAP
+        """A new address; each that it had is accepted for a day after it was replaced."""
+        self.former = self.still_accepted(now) | {self.token_hash: (now + OVERLAP).timestamp()}
         self._take(secrets.new_token("wh"))
-        self.save(update_fields=["previous_hash", "previous_until", "token_hash", "sealed"])
+        self.save(update_fields=["former", "token_hash", "sealed"])
+
+    def still_accepted(self, now: dt.datetime) -> dict[str, float]:
+        """Those of `former` whose time has not come."""
+        return {one: until for one, until in self.former.items() if until > now.timestamp()}
 
     def _take(self, token: str) -> None:
         self.sealed, self.token_hash = token, secrets.digest(token)
