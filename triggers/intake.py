@@ -121,6 +121,8 @@ def _judge(
     answer = kind.reply_at_once(body)
     if answer is not None:
         return Answered(answer)
+    if why := kind.unwanted(body, config.get("webhook_config", {})):
+        raise Refused(200, "not_wanted", why)  # a sender that is told an error would send it again
     return _accept(request, kind, config, body, _checked(request, kind, body, rules))
 
 

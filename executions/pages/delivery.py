@@ -32,6 +32,7 @@ REFUSALS = {
     "peer_not_allowed": "The sender's address is not allowed",
     "rate_limited": "Too many requests",
     "queue_full": "Too much work waits",
+    "not_wanted": "The trigger does not take such deliveries",
 }
 RUNS = Execution.objects.filter(event=OuterRef("pk"))
 

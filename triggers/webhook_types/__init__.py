@@ -123,6 +123,10 @@ class WebhookType(ABC):
         """The answer to a request that only tests the address; such a request is no event."""
         return None
 
+    def unwanted(self, body: Any, config: Config) -> str:
+        """Why the trigger does not want this delivery, as its configuration says; empty where it does."""
+        return ""
+
     def answer(self, event_id: str) -> dict[str, Any]:
         return {"status": "accepted", "event_id": event_id}
 

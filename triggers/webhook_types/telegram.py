@@ -46,6 +46,7 @@ class Telegram(WebhookType):
         "allowed_updates": {
             "type": "array",
             "title": "Kinds of updates",
+            "description": "Such as message or callback_query: others are answered and listed, and start nothing.",
             "items": {"type": "string"},
             "maxItems": 50,
         },
@@ -68,12 +69,15 @@ class Telegram(WebhookType):
         update = text_of(body, "update_id")
         return str(update) if isinstance(update, int) else ""
 
+    def unwanted(self, body: Any, config: Config) -> str:
+        allowed = config.get("allowed_updates")
+        kind = _kind_of(body)
+        if not allowed or kind in allowed:
+            return ""
+        return f"The trigger takes updates of other kinds: {', '.join(allowed)}."
+
     def parse(self, request: Incoming, body: Any) -> dict[str, Any]:
-        kind = (
-            next((name for name in body if name != "update_id"), "")
-            if isinstance(body, dict)
-            else ""
-        )
+        kind = _kind_of(body)
         message = text_of(body, kind) if kind in _KINDS else text_of(body, kind, "message")
         return {
             "update_id": text_of(body, "update_id"),
@@ -102,6 +106,12 @@ class Telegram(WebhookType):
                 "text": "Hello",
             },
         }
+
+
+def _kind_of(body: Any) -> str:
+    """`message` of `{"update_id": 1, "message": {...}}`."""
+    names = body if isinstance(body, dict) else ()
+    return next((name for name in names if name != "update_id"), "")
 
 
 register(Telegram())

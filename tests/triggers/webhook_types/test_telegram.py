@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import pytest
 
+from config.lib import json
 from tests.triggers.webhook_types import asking
-from triggers import webhook_types
+from triggers import intake, webhook_types
+from triggers.intake import Accepted, Refused
 
 CONFIG = {"secret": "secret_token-17", "bot_token": "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"}
 
@@ -42,3 +44,22 @@ def test_a_pressed_button() -> None:
         1,
         2,
     )
+
+
+@pytest.mark.parametrize(
+    "allowed, status", [(["callback_query"], 200), (["message", "callback_query"], 202), ([], 202)]
+)
+def test_only_wanted_kinds_start_something(allowed: list[str], status: int) -> None:
+    found = webhook_types.find("telegram")
+    body = json.dumps({"update_id": 7, "message": {"text": "Hello"}})
+    asked = asking.request(
+        body, {**found.sign(body, CONFIG, now=asking.NOW), "Content-Type": "application/json"}
+    )
+    config = {"webhook_type": "telegram", "webhook_config": {**CONFIG, "allowed_updates": allowed}}
+    if status == 202:
+        assert isinstance(intake.judge(asked, config, now=asking.NOW), Accepted)
+        return
+    with pytest.raises(Refused) as refused:
+        intake.judge(asked, config, now=asking.NOW)
+    assert (refused.value.status, refused.value.code) == (200, "not_wanted")
+    assert "callback_query" in refused.value.message
