@@ -23,6 +23,7 @@ from tests.faults.script import Figure, at_most, exactly, until
 
 NOTICED, WELL, IN_TIME = 15, 30, 3.0  # seconds; the first two with room for a busy machine
 UP = {"database": "up", "broker": "up", "scheduler": "up", "worker": "up", "listener": "unused"}
+NO_DATABASE = {"database": "down", "listener": "unknown"}
 BLIND = {"scheduler": "unknown", "worker": "unknown"}
 
 
@@ -83,12 +84,12 @@ def prove(ground: Ground, size: int, chance: random.Random) -> Iterator[Figure]:
             return lambda: ground.start(name)
 
         faults: list[tuple[str, Callable[[], None], Callable[[], Any], dict[str, str]]] = [
-            ("database hangs", pg.hold, pg.join, {"database": "down"}),
+            ("database hangs", pg.hold, pg.join, NO_DATABASE),
             ("Redis is unreachable", valkey.cut, valkey.join, {"broker": "down", **BLIND}),
             ("dispatching worker hangs", worker.hang, worker.go_on, {"worker": "down"}),
             ("scheduler hangs", beat.hang, beat.go_on, {"scheduler": "down"}),
             ("agents process hangs", agents.hang, agents.go_on, {"worker": "down"}),
-            ("database is unreachable", pg.cut, pg.join, {"database": "down"}),
+            ("database is unreachable", pg.cut, pg.join, NO_DATABASE),
             ("Redis hangs", valkey.hold, valkey.join, {"broker": "down", **BLIND}),
             ("scheduler is killed", beat.kill, start("beat"), {"scheduler": "down"}),
             ("worker is stopped", worker.stop, start("worker"), {"worker": "down"}),
