@@ -21,7 +21,7 @@ test: .installed-dev ## Run all tests, in the browser too (ARGS="-k word" narrow
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || { \
 		echo "The browser tests need Chromium, which is not here. Install it: sudo apt-get install chromium" >&2; exit 1; }
 	@failed=; \
-	$(BIN)/python -m pytest tests --ignore=tests/browser -n 2 --dist loadfile $(ARGS) || failed="$$failed tests"; \
+	$(BIN)/python -m pytest tests --ignore=tests/browser -n 3 --dist loadfile --no-loadscope-reorder $(ARGS) || failed="$$failed tests"; \
 	$(BIN)/python -m pytest tests/browser || failed="$$failed tests/browser"; \
 	if [ -n "$$failed" ]; then echo "make test: failed:$$failed" >&2; exit 1; fi
 
@@ -58,6 +58,10 @@ check-deploy:
 .PHONY: bench
 bench: .installed ## Measure; prints a table, writes JSON (ARGS=--help lists what it can do)
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+.PHONY: faults
+faults: .installed-dev ## Break it with real faults at full size, hours long; writes docs/reliability.md (ONLY=P3 runs one)
+	@$(BIN)/python -m tests.faults --report $(or $(ONLY),all) $(ARGS)
 
 .PHONY: shell
 shell: .installed ## A Python shell with the models, on the running system

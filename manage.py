@@ -10,9 +10,8 @@ _NOT_INSTALLED = "Nothing is installed for this Python: type `make run`, or use 
 
 
 def main() -> None:
-    if sys.argv[1:] == [
-        "up"
-    ]:  # before settings.py, which takes the addresses of the last start for given ones
+    # Before the settings, which take the addresses of the last start for given ones.
+    if sys.argv[1:] == ["up"]:
         up()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     try:

@@ -12,16 +12,22 @@ What a tool's action needs to reach somebody comes from the agent's configuratio
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any
 
-from agents import llm, templating, tools
+from cryptography.fernet import InvalidToken
+
+from agents import llm, mcp, mcp_tools, templating, tools
 from agents.actions import Action, ActionFailed, Effect, InDoubt, Scene
 from agents.llm import Message, Question
+from agents.mcp.connections import Connections
+from agents.mcp_tools import ServerTool
+from agents.models import McpServer
 from agents.plans import Journal, Plan, Recorded, scene
 from agents.tools import Allowed
 from config.lib import json
+from config.lib.threads import in_thread
 
 TURN = "model"  # the kind of a step in which the model speaks
 MAX_RESULT = 20_000  # bytes of a tool's result that the model reads
@@ -33,7 +39,7 @@ TOLD = ("contact", "deal", "form", "event", "inputs")  # roots of variables that
 class _Talk:
     plan: Plan
     journal: Journal
-    allowed: dict[str, Allowed]
+    allowed: dict[str, Allowed | ServerTool]
     instructions: str
     messages: list[Message]
     numbers: Iterator[int]
@@ -41,7 +47,16 @@ class _Talk:
 
 async def converse(plan: Plan, *, journal: Journal) -> dict[str, Any]:
     """Answers `{"answer": text or object, "turns": n}`. Raises as `runner.run`."""
-    talk = _begin(plan, journal)
+    servers = await in_thread(_servers, plan) if mcp_tools.servers_of(plan.tools) else []
+    known = tuple(secret for server in servers for secret in mcp.secrets_of(server))
+    journal.keep_secret(known)
+    plan = replace(plan, secrets=(*plan.secrets, *known))
+    async with Connections(servers) as connections:
+        return await _converse(await _begin(plan, journal, connections))
+
+
+async def _converse(talk: _Talk) -> dict[str, Any]:
+    plan = talk.plan
     for turn in range(1, plan.max_turns + 1):
         said = await _turn(talk, turn)
         calls = said.get("calls") or []
@@ -53,10 +68,26 @@ async def converse(plan: Plan, *, journal: Journal) -> dict[str, Any]:
     raise ActionFailed(f"The model came to no answer within {plan.max_turns} turns.")
 
 
-def _begin(plan: Plan, journal: Journal) -> _Talk:
+async def _begin(plan: Plan, journal: Journal, connections: Connections) -> _Talk:
     instructions = templating.named(plan.instructions)
     first = llm.data(_facts(plan), secrets=plan.secrets)
-    return _Talk(plan, journal, tools.read(plan.tools), instructions, [first], count(1))
+    for name in connections.servers:
+        await connections.offered(name)
+    allowed: dict[str, Allowed | ServerTool] = {
+        **tools.read(plan.tools),
+        **mcp_tools.usable(plan.tools, connections.servers, connections),
+    }
+    return _Talk(plan, journal, allowed, instructions, [first], count(1))
+
+
+def _servers(plan: Plan) -> list[McpServer]:
+    named = mcp_tools.servers_of(plan.tools)
+    try:
+        return list(McpServer.objects.filter(workspace_id=plan.workspace_id, name__in=named))
+    except InvalidToken:
+        raise ActionFailed(
+            "The secrets of its MCP servers cannot be opened with the present FIELD_KEY."
+        ) from None
 
 
 def _facts(plan: Plan) -> dict[str, Any]:
@@ -84,7 +115,11 @@ async def _turn(talk: _Talk, turn: int) -> dict[str, Any]:
         return dict(recorded.output)
 
     async def perform(scene: Scene, _values: dict[str, Any]) -> dict[str, Any]:
-        answer = await llm.ask(_question(talk, scene), tell=scene.tell)
+        try:
+            answer = await llm.ask(_question(talk, scene), tell=scene.tell)
+        except llm.Unusable as error:
+            scene.usage.update(error.taken)
+            raise
         scene.usage.update(llm.told(answer))
         return _said(answer)
 
@@ -162,7 +197,7 @@ async def _perform(talk: _Talk, number: int, call: dict[str, Any]) -> Recorded:
         return Recorded(None, error=problem)
     try:
         values = _filled(talk, allowed, call)
-        if allowed.needs_approval:
+        if _needs_person(talk, allowed):
             values = talk.journal.approved(number, allowed.action, values)
         here = scene(talk.plan, number, talk.plan.variables, journal=talk.journal)
         return Recorded(await talk.journal.perform(allowed.action, here, values))
@@ -175,7 +210,13 @@ async def _perform(talk: _Talk, number: int, call: dict[str, Any]) -> Recorded:
         return Recorded(None, error=str(error))
 
 
-def _problem(talk: _Talk, allowed: Allowed | None, call: dict[str, Any]) -> str:
+def _needs_person(talk: _Talk, allowed: Allowed | ServerTool) -> bool:
+    """Where the agent asks for it, or the rule of two does (`agents.exposure`)."""
+    is_risky = isinstance(allowed, Allowed) and allowed.is_outward and not allowed.accepts_risk
+    return allowed.needs_approval or (talk.plan.is_exposed and is_risky)
+
+
+def _problem(talk: _Talk, allowed: Allowed | ServerTool | None, call: dict[str, Any]) -> str:
     """Why the call is not made; the model reads it and may try again."""
     if allowed is None:
         return f"There is no tool {call['name']!r} here; there are: {', '.join(talk.allowed) or 'none'}."
@@ -186,7 +227,7 @@ def _problem(talk: _Talk, allowed: Allowed | None, call: dict[str, Any]) -> str:
     return ""
 
 
-def _filled(talk: _Talk, allowed: Allowed, call: dict[str, Any]) -> dict[str, Any]:
+def _filled(talk: _Talk, allowed: Allowed | ServerTool, call: dict[str, Any]) -> dict[str, Any]:
     """What the agent fixed, its variables filled in, and what the model chose, as it is: its texts are no templates."""
     fixed = templating.render(dict(allowed.params), talk.plan.variables)
     return {**call["arguments"], **fixed}

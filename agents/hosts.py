@@ -38,6 +38,7 @@ log = logging.getLogger(__name__)
 READ_EVERY_SECONDS = 1.0
 FORGET_SECONDS = 600.0  # a failure longer ago than this is not in a row with the next one
 LONGEST_AWAY_SECONDS = 120.0  # between two questions whether it is back
+LONGEST_PLACE_SECONDS = 5.0  # that a call waits for its place when the host has come back
 
 _Key = tuple[uuid.UUID, str]
 P = ParamSpec("P")
@@ -85,7 +86,8 @@ async def _ask(call: Call, seconds: float) -> None:
         return
     if row.open_until is None:
         if row.is_returning:
-            await asyncio.sleep(random.uniform(0, row.return_spread))  # noqa: S311
+            wait = await _quietly(FailingHost.objects.take_place, row.pk)
+            await asyncio.sleep(min(wait or 0.0, LONGEST_PLACE_SECONDS))
         return
     now = clock.reckoned()
     if row.open_until <= now:

@@ -119,7 +119,7 @@ def _request(
     if problem:
         raise ActionFailed(problem)
     for name, value in headers.items():
-        _check_header(name, value)
+        check_header(name, value)
     ours = {
         "User-Agent": f"Triggerfish/{settings.VERSION}",
         "Accept": "application/json, */*;q=0.5",
@@ -132,7 +132,8 @@ def _request(
     )
 
 
-def _check_header(name: str, value: str) -> None:
+def check_header(name: str, value: str) -> None:
+    """Raises ActionFailed for what may not be sent."""
     if not _HEADER_NAME.match(name):
         raise ActionFailed(f"{name[:100]!r} is not a header name.")
     if name.lower() in _OUR_HEADERS:

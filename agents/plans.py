@@ -31,6 +31,9 @@ class Plan:
     tools: Sequence[Any] = ()
     output_schema: dict[str, Any] | None = None
     max_turns: int = 25
+    is_exposed: bool = (
+        False  # strangers' text and private records meet in it, see `agents.exposure`
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,9 @@ class Journal(Protocol):
         """The params of a step that a person has approved, with what they changed. Raises NeedsApproval where nobody
         has been asked yet: the step is proposed.
         """
+
+    def keep_secret(self, texts: Sequence[str]) -> None:
+        """From now on these are written down nowhere."""
 
     def equip(self, scene: Scene) -> Scene:
         """The scene with what a call of a model needs: a meter, and somebody who hears it speak."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from agents import actions, conversation, templating
 from agents.actions import Action, ActionFailed, Rejected, Scene
+from agents.llm import providers
 from agents.plans import Journal, Plan, Recorded, scene
 
 
@@ -33,6 +34,8 @@ async def run(plan: Plan, *, journal: Journal) -> dict[str, Any]:
     """
     if plan.model and not plan.steps:
         return await conversation.converse(plan, journal=journal)
+    if plan.instructions.strip() and not plan.steps:
+        raise ActionFailed(providers.UNHEARD)
     current = _Run(plan, journal)
     for number, step in enumerate(plan.steps, start=1):
         recorded = journal.recorded(number)

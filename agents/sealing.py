@@ -152,7 +152,7 @@ def _of_step(step: Any, at: str, keeping: _Keeping) -> Any:
     site = _site(params.get("url"))
 
     def mask_text(text: str, path: Path) -> str:
-        place = f"{step.get('action')} {'.'.join(path)} {site}"
+        place = f"{_performer(step)} {'.'.join(path)} {site}"
         where = f"{at}.params.{'.'.join(path)}"
         if _is_secret(path):
             return keeping.mask(text, place=place, where=where) if _is_told(text) else text
@@ -168,6 +168,11 @@ def _of_step(step: Any, at: str, keeping: _Keeping) -> Any:
         return masked
 
     return {**step, "params": _mapped(params, mask_text)}
+
+
+def _performer(step: Mapping[str, Any]) -> Any:
+    """The action, or the tool of an MCP server."""
+    return f"mcp:{step['mcp']}/{step.get('tool')}" if "mcp" in step else step.get("action")
 
 
 def _without(text: str, kept: Mapping[str, _Secret]) -> str:

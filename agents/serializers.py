@@ -8,7 +8,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from agents import blueprint, validation
+from agents import blueprint, exposure, tools, validation
 from agents.actions import Effect
 from agents.llm import providers
 from agents.models import DEFAULT_RESTRICTIONS, Agent, AgentStatus, ModelProvider
@@ -41,6 +41,7 @@ _RESTRICTIONS = {
             "nullable": name not in validation.NEVER_UNLIMITED,
             "minimum": 0 if name in validation.MONEY else 1,
             "maximum": most,
+            **({"exclusiveMinimum": True} if name in validation.MONEY else {}),
             "default": DEFAULT_RESTRICTIONS[name],
         }
         for name, most in validation.CAPS.items()
@@ -75,7 +76,32 @@ _TOOLS = {
                         "items": {"type": "string"},
                         "description": "Params that decide whom it reaches and that the model may choose all the same.",
                     },
-                    "needs_approval": {"type": "boolean", "default": False},
+                    "needs_approval": {
+                        "type": "boolean",
+                        "description": "True: a person decides about each use. False, in so many words: nobody does, "
+                        "also where the rule of two would ask one (see `warnings`).",
+                    },
+                },
+            },
+            {
+                "type": "object",
+                "required": ["mcp", "tool"],
+                "properties": {
+                    "mcp": {"type": "string", "description": "A name of GET /api/v1/mcp-servers."},
+                    "tool": {"type": "string", "description": "One of its tools."},
+                    "params": {
+                        "type": "object",
+                        "description": "Fixed; the model neither sees nor changes them.",
+                    },
+                    "free": {
+                        "type": "array",
+                        "items": {"type": "string"},
+                        "description": "Where it is given, the model fills these arguments and no other.",
+                    },
+                    "needs_approval": {
+                        "type": "boolean",
+                        "description": "True unless it is said, or the server is trusted and says that it only reads.",
+                    },
                 },
             },
         ]
@@ -123,18 +149,40 @@ class AgentSerializer(serializers.ModelSerializer[Agent]):
     model_problem = serializers.SerializerMethodField(
         help_text="Why the model cannot be asked as things are, and what to do; empty where nothing is known."
     )
+    tool_problem = serializers.SerializerMethodField(
+        help_text="Why tools of MCP servers cannot be used as things are; empty where nothing is known."
+    )
+    warnings = serializers.SerializerMethodField(
+        help_text="What to think of: risks of the configuration as it is, in sentences."
+    )
     restrictions = RestrictionsField(required=False)
 
     class Meta:
         model = Agent
         fields = (
             "id", "name", "description", "status", "instructions", "model", "steps", "tools", "output_schema",
-            "max_turns", "restrictions", "model_problem", "version", "created_at", "updated_at",
+            "max_turns", "restrictions", "model_problem", "tool_problem", "warnings", "version", "created_at",
+            "updated_at",
         )  # fmt: skip
         read_only_fields = ("version",)
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._exposures: dict[Any, str] = {}
+
     def get_model_problem(self, row: Agent) -> str:
         return providers.problem_of_agent(row)
+
+    def get_tool_problem(self, row: Agent) -> str:
+        return tools.problem_of_agent(row)
+
+    def get_warnings(self, row: Agent) -> list[str]:
+        """Of all rows of a list at once."""
+        if row.pk not in self._exposures:
+            many = isinstance(self.parent, serializers.ListSerializer)
+            rows: Any = self.parent.instance if many else [row]
+            self._exposures = exposure.warnings_of(list(rows))
+        return [self._exposures[row.pk]] if self._exposures[row.pk] else []
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         if not isinstance(data, Mapping):
@@ -142,10 +190,15 @@ class AgentSerializer(serializers.ModelSerializer[Agent]):
         return {name: data[name] for name in blueprint.FIELDS if name in data}
 
 
+@extend_schema_field({"type": "string", "enum": list(providers.KINDS)})
+class KindField(serializers.CharField):
+    """What is no kind is refused by the model, with a sentence."""
+
+
 class ModelProviderSerializer(serializers.ModelSerializer[ModelProvider]):
     """Where language models are asked. The key is written, never answered."""
 
-    kind = serializers.CharField(
+    kind = KindField(
         max_length=50, help_text=f"One of {', '.join(providers.KINDS)}: the wire that it speaks."
     )
     base_url = serializers.CharField(max_length=500, required=False, allow_blank=True)

@@ -15,6 +15,7 @@ import jsonschema_rs
 from agents import actions, params, templating
 from agents.actions import Action
 from config.lib import json
+from config.lib.problems import path_of
 from config.lib.registry import UnknownName, closest
 from crm.models import Workspace
 
@@ -182,9 +183,7 @@ def _is_uuid(text: str) -> bool:
 
 def _explain(error: jsonschema_rs.ValidationError, schema: dict[str, Any]) -> list[tuple[str, str]]:
     """An error about a field is told at the field, not at the object around it."""
-    path = ".params" + "".join(
-        f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.instance_path
-    )
+    path = f".{path_of(['params', *error.instance_path])}"
     kind = error.kind
     if isinstance(kind, _Kind.Required):
         return [(f"{path}.{kind.property}", "This field is required.")]

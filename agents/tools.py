@@ -4,7 +4,9 @@
 
 `params` are fixed by the agent, with variables as in a step; the model neither sees nor changes them. What decides
 whom an action reaches (`x-guarded` in its schema: recipients, addresses, ids) the model never fills, unless the agent
-lists it in `free`; left out, the event's own records are meant. `needs_approval`: a person decides about each use.
+lists it in `free`; left out, the event's own records are meant. `needs_approval`: a person decides about each use;
+false, in so many words: nobody does, whatever the rule of two says (`agents.exposure`).
+Tools of MCP servers stand in the same list, see `agents.mcp_tools`.
 """
 
 from __future__ import annotations
@@ -13,9 +15,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from agents import actions, steps
+from agents import actions, mcp_tools, steps
 from agents.actions import Action
 from agents.llm import ANSWER, Tool
+from agents.mcp import trial
+from agents.models import Agent, McpServer
 from config.lib.registry import closest
 from crm.models import Workspace
 
@@ -35,6 +39,26 @@ class Allowed:
     params: Mapping[str, Any] = field(default_factory=dict)
     free: tuple[str, ...] = ()
     needs_approval: bool = False
+    accepts_risk: bool = False  # `needs_approval` is false, in so many words
+
+    @property
+    def reaches(self) -> bool:
+        """Whether a use changes or tells something outside, whomever it reaches."""
+        if self.action.effect != actions.Effect.OUTSIDE:
+            return False
+        if self.action.reaches:
+            return self.action.reaches(self.params)
+        return not self._guarded()
+
+    @property
+    def is_outward(self) -> bool:
+        """The same, or whether the model chooses whom it reaches."""
+        is_outside = self.action.effect == actions.Effect.OUTSIDE
+        return is_outside and (self.reaches or any(name in self.free for name in self._guarded()))
+
+    def _guarded(self) -> list[str]:
+        known = self.action.schema.get("properties", {})
+        return [name for name, schema in known.items() if schema.get("x-guarded")]
 
     @property
     def name(self) -> str:
@@ -70,7 +94,7 @@ class Allowed:
 
 
 def read(entries: Sequence[Any]) -> dict[str, Allowed]:
-    """The tools by name. Entries of actions that are gone are left out."""
+    """The actions by name. Entries of actions that are gone are left out, and those of MCP servers."""
     found: dict[str, Allowed] = {}
     for entry in entries:
         given: dict[str, Any] = {"action": entry} if isinstance(entry, str) else entry
@@ -81,6 +105,7 @@ def read(entries: Sequence[Any]) -> dict[str, Allowed]:
                 given.get("params") or {},
                 tuple(given.get("free") or ()),
                 bool(given.get("needs_approval")),
+                given.get("needs_approval") is False,
             )
     return found
 
@@ -93,7 +118,13 @@ def written_out(entries: Sequence[Any]) -> list[Any]:
 def _written(entry: Any) -> Any:
     if isinstance(entry, str):
         return entry.strip()
+    if mcp_tools.is_of_server(
+        entry
+    ):  # there, what is left out is not the same as what is false or empty
+        return {name: entry[name] for name in mcp_tools.NAMES if entry.get(name) is not None}
     kept = {name: entry[name] for name in NAMES if entry.get(name)}
+    if entry.get("needs_approval") is False:
+        kept["needs_approval"] = False  # says more than nothing, see `agents.exposure`
     return kept["action"] if list(kept) == ["action"] else kept
 
 
@@ -102,6 +133,7 @@ def check(entries: Any, *, workspace: Workspace) -> Faults:
         yield "", f"Give a list of at most {MAX_TOOLS} tools."
         return
     seen: set[str] = set()
+    servers = servers_of(workspace, entries)
     for index, entry in enumerate(entries):
         given = {"action": entry} if isinstance(entry, str) else entry
         if not isinstance(given, dict):
@@ -110,8 +142,63 @@ def check(entries: Any, *, workspace: Workspace) -> Faults:
                 'Give the name of an action, or an object such as {"action": "send_email", ...}.',
             )
             continue
-        for path, message in _of_entry(given, workspace, seen):
+        faults = (
+            mcp_tools.check(given, servers=servers, seen=seen)
+            if mcp_tools.is_of_server(given)
+            else _of_entry(given, workspace, seen)
+        )
+        for path, message in faults:
             yield f"[{index}]{path}", message
+
+
+def servers_of(workspace: Workspace, entries: Sequence[Any]) -> dict[str, McpServer]:
+    """The MCP servers of the workspace by name, where some of the tools are of one. One query then."""
+    if not any(map(mcp_tools.is_of_server, entries)):
+        return {}
+    rows = McpServer.objects.filter(workspace=workspace).defer("headers", "env")
+    return {row.name: row for row in rows}
+
+
+def labels(entries: Sequence[Any]) -> list[str]:
+    """The tools as people read them."""
+    of_servers = [
+        f"{one.get('mcp')}: {one.get('tool')}" for one in entries if mcp_tools.is_of_server(one)
+    ]
+    return [*(one.action.label for one in read(entries).values()), *of_servers]
+
+
+def problem_of_agent(agent: Agent) -> str:
+    """Why tools of MCP servers cannot be used as things are. One query where it has such tools; none where the
+    workspace's were prefetched.
+    """
+    if not any(map(mcp_tools.is_of_server, agent.tools)):
+        return ""
+    known = getattr(agent.workspace, "_prefetched_objects_cache", {})
+    rows = agent.workspace.mcp_servers
+    found = rows.all() if "mcp_servers" in known else rows.defer(*McpServer.HEAVY)
+    return mcp_tools.problem_of(agent.tools, {one.name: one for one in found})
+
+
+def faults_of_use(agent: Agent | None, kind: str, values: dict[str, Any]) -> list[str] | None:
+    """What is wrong with the params of a step of that kind, in words; None where the agent has none such."""
+    if kind in actions.registry:
+        return steps.faults_of_arguments(actions.registry.get(kind), values)
+    if agent is None:
+        return None
+    servers = servers_of(agent.workspace, agent.tools)
+    return mcp_tools.faults_of_use(kind, values, mcp_tools.usable(agent.tools, servers))
+
+
+def ask_servers(workspace: Workspace, entries: Any) -> None:
+    """What the servers of these tools offer now is stored, where they answer soon. Call it outside any transaction,
+    before `check`; a server that is away is no fault of an agent.
+    """
+    if not isinstance(entries, list) or not (named := mcp_tools.servers_of(entries[:MAX_TOOLS])):
+        return
+    rows = McpServer.objects.filter(
+        workspace=workspace, name__in=[n for n in named if "\x00" not in n]
+    )
+    trial.refresh(list(rows))
 
 
 def _of_entry(given: dict[str, Any], workspace: Workspace, seen: set[str]) -> Faults:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import Prefetch
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -13,9 +14,9 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from agents import actions, blueprint
+from agents import actions, blueprint, tools
 from agents.llm import trial
-from agents.models import Agent, AgentStatus, ModelProvider
+from agents.models import Agent, AgentStatus, McpServer, ModelProvider
 from agents.serializers import (
     ActionSerializer,
     AgentSerializer,
@@ -30,9 +31,11 @@ class AgentViewSet(WorkspaceViewSet):
     """The agents of the workspace. Deleting one keeps the history of its runs."""
 
     queryset = Agent.objects.select_related("workspace").prefetch_related(
-        "workspace__model_providers"
+        "workspace__model_providers",
+        Prefetch("workspace__mcp_servers", McpServer.objects.defer(*McpServer.HEAVY)),
     )
     serializer_class = AgentSerializer
+    put_is_partial = True
     sort_fields = ("name", "status", "created_at", "updated_at")
     search_fields = ("name", "description")
     filters = {
@@ -43,6 +46,18 @@ class AgentViewSet(WorkspaceViewSet):
         ),
         "name": Filter("name__iexact"),
     }
+
+    def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        self._ask_servers(request.data)
+        return super().create(request, *args, **kwargs)
+
+    def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        self._ask_servers(request.data)
+        return super().update(request, *args, **kwargs)
+
+    def _ask_servers(self, body: Any) -> None:
+        """Before the transaction: what the servers of its tools offer now is stored, for the checks in it."""
+        tools.ask_servers(self.workspace, body.get("tools") if isinstance(body, dict) else None)
 
     def perform_create(self, serializer: Any) -> Agent:
         agent = Agent(workspace=self.workspace, created_by_id=self.request.user.pk)
@@ -111,9 +126,11 @@ def _named_once(save: Callable[[], ModelProvider]) -> ModelProvider:
 class ActionList(WorkspaceView):
     """What an agent can do: each action with a form's worth of JSON Schema."""
 
+    pagination_class = Page
+
     @extend_schema(responses=ActionSerializer(many=True), operation_id="actions_list")
     def get(self, request: Request) -> Response:
-        page = Page()
+        page = self.pagination_class()
         rows = page.paginate_queryset(
             [actions.registry.get(name) for name in actions.registry], request, self
         )

@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import sys
+import tempfile
 import uuid
 from pathlib import Path
 
@@ -21,7 +22,9 @@ def main() -> None:
     parser.add_argument(
         "--json", type=Path, default=Path("var/bench.json"), help="where the figures are written"
     )
-    parser.add_argument("--only", choices=["webhooks"], help="a part of it")
+    parser.add_argument(
+        "--only", choices=["runs", "thinking", "webhooks", "folders", "queues"], help="a part of it"
+    )
     parser.add_argument(
         "--only-saves", type=int, help=argparse.SUPPRESS
     )  # in a child, see long_queue.py
@@ -29,9 +32,14 @@ def main() -> None:
     if given.only_saves:
         sys.stdout.write(str(_save_p95(given.only_saves)))
         return
-    with trial.running() as system:
+    with (
+        tempfile.TemporaryDirectory(prefix="tf-files-") as files,
+        trial.running(OUTBOUND_ALLOW="127.0.0.1", FILE_WATCH_ROOTS=files) as system,
+    ):
         os.environ["VAR_DIR"] = str(system.folder)  # settings find its servers there
-        figures = _measure_webhooks() if given.only else _measure(given.events)
+        os.environ["FILE_WATCH_ROOTS"] = files
+        os.environ["OUTBOUND_ALLOW"] = "127.0.0.1"
+        figures = _measure(given.only, events=given.events, supervisor=system.pid)
     _print(figures)
     given.json.parent.mkdir(parents=True, exist_ok=True)
     about = {"python": platform.python_version(), "cpus": os.cpu_count(), "events": given.events}
@@ -46,8 +54,25 @@ def _set_up() -> None:
     django.setup()
 
 
-def _measure(events: int) -> dict[str, dict[str, float]]:
+Figures = dict[str, dict[str, float]]
+
+
+def _measure(only: str | None, *, events: int, supervisor: int) -> Figures:
     _set_up()
+    parts = {
+        "runs": lambda: _measure_runs(events),
+        "thinking": lambda: _measure_thinking(supervisor),
+        "webhooks": _measure_webhooks,
+        "folders": _measure_folders,
+        "queues": _measure_queues,
+    }
+    figures: Figures = {}
+    for part in [only] if only else parts:
+        figures |= parts[part]()
+    return figures
+
+
+def _measure_runs(events: int) -> Figures:
     from benchmarks import ground, long_queue, measures, schedules
 
     free = ground.no_op_agent(ground.workspace("free"), limited=False)
@@ -65,12 +90,19 @@ def _measure(events: int) -> dict[str, dict[str, float]]:
         "a look at schedules of which none is due": schedules.at_rest(free),
         "10,000 schedules due in one minute, of 100,000": schedules.lateness(free),
         "a save beside a long queue (ms)": long_queue.saves_beside(saves, saves=150),
-        **_measure_webhooks(),
     }
 
 
-def _measure_webhooks() -> dict[str, dict[str, float]]:
-    _set_up()
+def _measure_thinking(supervisor: int) -> Figures:
+    from benchmarks import ground, measures, thinking
+
+    others = ground.no_op_agent(ground.workspace("others"), limited=False)
+    measures.warm_up(others)
+    title = f"{thinking.RUNS} runs that each wait {thinking.SECONDS:g} s on a model"
+    return {title: thinking.in_flight(others, supervisor=supervisor)}
+
+
+def _measure_webhooks() -> Figures:
     from benchmarks import webhooks
 
     with webhooks.nothing_dispatched():
@@ -84,6 +116,22 @@ def _measure_webhooks() -> dict[str, dict[str, float]]:
     }
 
 
+def _measure_folders() -> Figures:
+    from benchmarks import folders, ground
+
+    reader = ground.no_op_agent(ground.workspace("folders"), limited=False)
+    root = Path(os.environ["FILE_WATCH_ROOTS"])
+    return {f"{folders.FOLDERS:,} watched folders": folders.watched(reader, root=root)}
+
+
+def _measure_queues() -> Figures:
+    from benchmarks import ground, queues
+
+    reader = ground.no_op_agent(ground.workspace("queues"), limited=False)
+    rates = queues.rates(reader)
+    return {**rates, f"{queues.SOURCES} queue sources at rest": queues.at_rest(reader)}
+
+
 def _save_p95(saves: int) -> float:
     _set_up()
     from benchmarks import ground, long_queue
@@ -91,7 +139,7 @@ def _save_p95(saves: int) -> float:
     return long_queue.save_p95(ground.workspace(f"alone-{uuid.uuid4()}"), saves=saves)
 
 
-def _print(figures: dict[str, dict[str, float]]) -> None:
+def _print(figures: Figures) -> None:
     for title, group in figures.items():
         sys.stdout.write(f"\n{title}\n")
         for name, value in group.items():

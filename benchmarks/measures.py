@@ -97,7 +97,7 @@ def backlog(trigger: Trigger, *, events: int) -> Figures:
         Contact.objects.bulk_create(
             Contact(workspace=owner, email=f"backlog{start + n}@example.org") for n in range(500)
         )
-    _wait(
+    wait(
         lambda: Execution.objects.filter(trigger=trigger, created_at__gte=marker).count() >= events
     )
     Workspace.objects.filter(pk=owner.pk).update(paused=False)
@@ -110,10 +110,10 @@ def _wait_for(trigger: Trigger, marker: dt.datetime, count: int) -> None:
     done = Execution.objects.filter(
         trigger=trigger, created_at__gte=marker, status=Status.COMPLETED
     )
-    _wait(lambda: done.count() >= count)
+    wait(lambda: done.count() >= count)
 
 
-def _wait(is_true: Callable[[], bool]) -> None:
+def wait(is_true: Callable[[], bool]) -> None:
     until = time.monotonic() + WAIT_SECONDS
     while not is_true():
         if time.monotonic() > until:

@@ -20,9 +20,9 @@ from django.db import connection
 from benchmarks import ground
 from benchmarks.figures import Figures
 from config.lib import json as strict_json
+from config.lib.locks import Lock
 from config.up.place import REPOSITORY
 from crm.models import Workspace
-from executions import turns
 from triggers.models import Trigger, WebhookEndpoint
 from triggers.sources import webhook
 from triggers.webhook_secrets import mask
@@ -188,8 +188,8 @@ def _cpu_seconds(pid: int) -> float:
 def nothing_dispatched() -> Iterator[None]:
     """What is accepted waits: the lock of the one dispatcher is held here."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock(%s)", [turns.LOCK_KEY])
+        cursor.execute("SELECT pg_advisory_lock(%s)", [Lock.DISPATCH.value])
         try:
             yield
         finally:
-            cursor.execute("SELECT pg_advisory_unlock(%s)", [turns.LOCK_KEY])
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [Lock.DISPATCH.value])

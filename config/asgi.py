@@ -1,4 +1,6 @@
-"""What the web server runs: the bare route of webhooks, Django for all other HTTP, Channels for the websocket."""
+"""What the web server runs: the bare route of webhooks, Django for all other HTTP, Channels for the websocket, and
+a watch over whether events are answered.
+"""
 
 from __future__ import annotations
 
@@ -20,12 +22,14 @@ from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E40
 
 from config.lib import long_heads  # noqa: E402
 from config.lib.web_threads import BoundedASGIHandler  # noqa: E402
+from executions.lifespan import lifespan  # noqa: E402
 from executions.urls import websocket_urlpatterns  # noqa: E402
 from triggers.webhook_route import WebhookRoute  # noqa: E402
 
 long_heads.refuse()
 application = ProtocolTypeRouter(
     {
+        "lifespan": lifespan,
         "http": WebhookRoute(otherwise=BoundedASGIHandler()),
         "websocket": AllowedHostsOriginValidator(
             AuthMiddlewareStack(URLRouter(websocket_urlpatterns))

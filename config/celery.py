@@ -1,4 +1,4 @@
-"""The Celery application; its three queues, each with its own kind of worker, are in settings.py and in the README.
+"""The Celery application; its three queues, each with its own kind of worker, are in the settings and in the README.
 
 Workers and beat ask a broker that is away every two seconds, for as long as it takes: kombu by itself lets half a
 minute pass between two tries, and work would stand still for as long after an outage.

@@ -32,6 +32,11 @@ def safe_settings(**_: Any) -> list[CheckMessage]:
         hint = "Name types of triggers, such as cron, webhook or webhook:telegram; manual cannot be turned off."
         said = f"TRIGGERS_OFF holds what turns nothing off: {', '.join(unknown)}."
         found.append(Error(said, hint=hint, id="triggerfish.E005"))
+    if not all(one.strip().startswith("/") for one in settings.FILE_WATCH_ROOTS):
+        hint = "Give whole paths, separated by commas: /srv/files,/srv/inbox/{workspace}."
+        found.append(
+            Error("FILE_WATCH_ROOTS holds what is no path.", hint=hint, id="triggerfish.E006")
+        )
     if not 0 <= settings.UNSIGNED_DAILY_SHARE <= 1:
         hint = "It is a part of an agent's daily limit: 0.5 is half of it."
         found.append(

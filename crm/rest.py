@@ -12,6 +12,7 @@ from django.db import models, transaction
 from django.http import Http404
 from django.shortcuts import get_object_or_404
 from rest_framework import serializers, viewsets
+from rest_framework.fields import empty
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -32,7 +33,16 @@ def workspace_of(request: Request) -> Workspace:
     return workspace
 
 
-class OwnRelated(serializers.PrimaryKeyRelatedField[Any]):
+class _Related(serializers.PrimaryKeyRelatedField[Any]):
+    """An id or null; Django REST framework takes an empty text for null, which is neither."""
+
+    def run_validation(self, data: Any = empty) -> Any:
+        if data == "":
+            self.fail("incorrect_type", data_type="str")
+        return super().run_validation(data)
+
+
+class OwnRelated(_Related):
     """A reference to a row of the request's own workspace; all others do not exist."""
 
     default_error_messages = {"does_not_exist": "There is nothing with the id {pk_value}."}
@@ -46,7 +56,7 @@ class OwnRelated(serializers.PrimaryKeyRelatedField[Any]):
         return queryset.filter(workspace=workspace_of(self.context["request"]))
 
 
-class MemberRelated(serializers.PrimaryKeyRelatedField[Any]):
+class MemberRelated(_Related):
     """A reference to a user who belongs to the request's workspace."""
 
     default_error_messages = {"does_not_exist": "There is no member with the id {pk_value}."}

@@ -1,4 +1,5 @@
 """Alerts by e-mail, to the owners and admins of their workspace: several in one letter, about one cause once an hour.
+What the system says of itself goes to superusers, at once.
 
 Which letters are due is decided by rows. An alert stays due until its letter was handed over, so nothing is lost while
 the mail server is away; after a crash between handing over and writing that down, the same letter comes twice.
@@ -9,9 +10,10 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.core.mail import EmailMessage, get_connection
 from django.db import transaction
 from django.template.loader import render_to_string
@@ -28,17 +30,21 @@ SHOWN = 30  # of them by name
 HEADER = "X-Triggerfish-Workspace"  # whose letter it is, where letters are files
 
 
-def mail_due(*, now: dt.datetime | None = None) -> int:
-    """Writes every letter that is due; answers how many. Stops at the first one that the mail server does not take."""
+def mail_due(*, now: dt.datetime | None = None, of: Collection[uuid.UUID] | None = None) -> int:
+    """Writes every letter that is due, `of` these workspaces or of all; answers how many. Stops at the first one that
+    the mail server does not take.
+    """
     now = now or clock.now()
     written = 0
     unmailed = Alert.objects.filter(mailed_at=None, resolved_at=None).order_by()
-    for workspace_id in unmailed.values_list("workspace_id", flat=True).distinct():
-        alerts = _take(workspace_id, now)
+    if of is not None:
+        unmailed = unmailed.filter(workspace_id__in=of)
+    for workspace in Workspace.objects.filter(pk__in=unmailed.values("workspace_id")):
+        alerts = _take(workspace, now)
         if not alerts:
             continue
         try:
-            written += _write(Workspace.objects.get(pk=workspace_id), alerts)
+            written += _write(workspace, alerts)
         except OSError as error:  # as all of smtplib's own are
             log.warning("alerts not mailed, trying again soon", extra={"error": repr(error)})
             break
@@ -50,14 +56,15 @@ def mail_due(*, now: dt.datetime | None = None) -> int:
 
 
 @transaction.atomic
-def _take(workspace_id: uuid.UUID, now: dt.datetime) -> list[Alert]:
+def _take(workspace: Workspace, now: dt.datetime) -> list[Alert]:
     """The alerts of one letter, ours for a minute; empty where none is due yet. Uses alert_unmailed, alert_mailed."""
-    mine = Alert.objects.filter(workspace_id=workspace_id)
+    mine = Alert.objects.filter(workspace=workspace)
     lately = now - dt.timedelta(seconds=settings.ALERT_MAIL_EVERY_SECONDS)
     told = mine.filter(mailed_at__gt=lately).order_by().values_list("cause", flat=True)
     due = mine.filter(mailed_at=None, resolved_at=None).exclude(cause__in=set(told))
     rows = list(due.order_by("created_at").select_for_update(skip_locked=True)[:MOST])
-    gathering = now - dt.timedelta(seconds=settings.ALERT_MAIL_GATHER_SECONDS)
+    gathers = 0 if workspace.is_system else settings.ALERT_MAIL_GATHER_SECONDS
+    gathering = now - dt.timedelta(seconds=gathers)
     if not rows or rows[0].created_at > gathering:
         return []
     if any(row.mail_tried_at and row.mail_tried_at > now - TRY_AGAIN for row in rows):
@@ -89,6 +96,9 @@ def _write(workspace: Workspace, alerts: Sequence[Alert]) -> int:
 
 
 def _recipients(workspace: Workspace) -> list[str]:
+    if workspace.is_system:
+        operators = User.objects.filter(is_superuser=True, is_active=True).exclude(email="")
+        return sorted(set(operators.values_list("email", flat=True)))
     members = Membership.objects.filter(
         workspace=workspace, role__in=[Role.OWNER, Role.ADMIN], user__is_active=True
     ).exclude(user__email="")

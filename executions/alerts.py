@@ -97,27 +97,49 @@ def raise_unstorable(execution: Execution) -> None:
 
 def raise_interrupted(execution: Execution) -> None:
     """A run waits for a person; the decision resolves the alert."""
-    raise_alert(
-        execution.workspace_id,
-        AlertKind.INTERRUPTED,
-        f"A run of {execution.agent_name} was interrupted and needs a decision.",
-        agent_id=execution.agent_id,
-        execution_id=execution.pk,
-        dedupe_key=f"interrupted:{execution.pk}",
-        cause=f"{AlertKind.INTERRUPTED}:{execution.agent_id}",
-    )
+    said = f"A run of {execution.agent_name} was interrupted and needs a decision."
+    cause = f"{AlertKind.INTERRUPTED}:{execution.agent_id}"
+    _ask_somebody(execution, AlertKind.INTERRUPTED, said, cause=cause)
 
 
 def raise_approval(execution: Execution) -> None:
     """A run waits for a person to approve a step; the decision resolves the alert."""
+    said = f"A run of {execution.agent_name} waits for somebody to approve its next step."
+    cause = f"{AlertKind.APPROVAL}:{execution.agent_id}"
+    _ask_somebody(execution, AlertKind.APPROVAL, said, cause=cause)
+
+
+def raise_unsure(execution: Execution) -> None:
+    """A model is not sure whether a condition holds, so a person says it; the decision resolves the alert."""
+    said = (
+        f"The model is not sure whether {execution.trigger_name} shall run: somebody has to decide."
+    )
+    _ask_somebody(execution, AlertKind.APPROVAL, said, cause=f"unsure:{execution.listener_id}")
+
+
+def _ask_somebody(execution: Execution, kind: AlertKind, said: str, *, cause: str) -> None:
     raise_alert(
         execution.workspace_id,
-        AlertKind.APPROVAL,
-        f"A run of {execution.agent_name} waits for somebody to approve its next step.",
+        kind,
+        said,
         agent_id=execution.agent_id,
         execution_id=execution.pk,
-        dedupe_key=f"approval:{execution.pk}",
-        cause=f"{AlertKind.APPROVAL}:{execution.agent_id}",
+        dedupe_key=f"{kind}:{execution.pk}",
+        cause=cause,
+    )
+
+
+def raise_unasked(execution: Execution, why: str) -> None:
+    """Conditions of a trigger cannot be judged; put away when its model answers again."""
+    raise_alert(
+        execution.workspace_id,
+        AlertKind.MODEL,
+        f"The conditions of {execution.trigger_name} cannot be judged. {why}"[:2000],
+        agent_id=execution.agent_id,
+        trigger_id=execution.listener_id,
+        execution_id=execution.pk,
+        dedupe_key=f"model:{execution.listener_id}",
+        cause=f"model:{execution.listener_id}",
     )
 
 

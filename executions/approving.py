@@ -1,4 +1,5 @@
-"""A person decides about a step before it happens: it is approved, as it is or with other params, or rejected.
+"""A person decides about a step before it happens: it is approved, as it is or with other params, or rejected. Or about
+an event of which a model is not sure enough that it meets its conditions (`is_unsure`): then it runs, or is skipped.
 
 A run with such a step is `waiting_approval`; its step is `proposed`. An approved one goes on where it stopped; going
 on is no start. A rejected use of a tool is told to the model as refused; a rejected fixed step cancels the run. Where
@@ -13,10 +14,20 @@ from typing import Any
 
 from django.db import transaction
 
-from agents import actions, steps
+from agents import tools
+from agents.models import Agent
 from config.lib import clock, json, wake
-from executions import alerts, completing, live, logbook, notices, resolving
-from executions.models import AgentGate, AlertKind, Execution, Reason, Status, Step, StepState
+from executions import alerts, completing, live, logbook, notices, resolving, verdicts
+from executions.models import (
+    AgentGate,
+    AlertKind,
+    Execution,
+    Reason,
+    Status,
+    Step,
+    StepState,
+    Verdict,
+)
 
 EXPIRED_AT_ONCE = 500
 
@@ -40,6 +51,46 @@ def proposed(execution: Execution) -> Step | None:
     return execution.steps.filter(state=StepState.PROPOSED).order_by("number").first()
 
 
+def is_unsure(execution: Execution) -> bool:
+    """Whether a person has to say if the conditions hold; nothing has run yet, and there is no step."""
+    return execution.status == Status.WAITING_APPROVAL and execution.verdict == Verdict.PENDING
+
+
+def accept(execution: Execution, *, by: str) -> Execution:
+    """The event runs, although the model is not sure. Raises CannotDecide, CannotResolve."""
+    with transaction.atomic():
+        resolving.refuse_what_would_be_skipped(execution)
+        AgentGate.objects.look_again([execution.agent_id], now=clock.now())  # before executions
+        verdicts.accept_by_person(execution)
+        _say_of_unsure(execution, verdicts.met_fields())
+        _tell(execution, "queued", f"accepted by {by}")
+    return execution
+
+
+def refuse(execution: Execution, *, by: str, comment: str = "") -> Execution:
+    """The event is skipped; see `accept`."""
+    said = f"{by} rejected this{f': {comment.strip()}' if comment.strip() else '.'}"
+    with transaction.atomic():
+        _skip_unsure(execution, Reason.REJECTED, said)
+    return execution
+
+
+def _skip_unsure(execution: Execution, reason: Reason, said: str) -> None:
+    now = clock.now()
+    fields = {"status": Status.SKIPPED, "reason": reason, "error_message": json.sanitise(said)}
+    times = {"started_at": now, "finished_at": now, "run_at": None}
+    _say_of_unsure(execution, {**fields, **times})
+    _tell(execution, "skipped", reason.value, now=now)
+
+
+def _say_of_unsure(execution: Execution, fields: dict[str, Any]) -> None:
+    mine = Execution.objects.filter(
+        pk=execution.pk, status=Status.WAITING_APPROVAL, verdict=Verdict.PENDING
+    )
+    if not mine.update(**fields):
+        raise CannotDecide("It does not wait for an approval any more.")
+
+
 def approve(
     execution: Execution, number: int, *, by: str, params: Mapping[str, Any] | None = None
 ) -> Execution:
@@ -51,7 +102,7 @@ def approve(
         resolving.refuse_what_would_be_skipped(execution)
         AgentGate.objects.look_again([execution.agent_id], now=clock.now())  # before executions
         step = _step(execution, number)
-        edited = _edited(step, params or {})
+        edited = _edited(execution.agent, step, params or {})
         note = f"Approved by {by}{', with changes' if edited else ''}."
         step.decision = {"approved": True, "by": by, "params": edited}
         step.error_message = note
@@ -86,10 +137,11 @@ def expire() -> int:
     for execution in due.order_by("run_at")[:EXPIRED_AT_ONCE]:
         with transaction.atomic():
             said = "Nobody decided about it in time."
+            unsure = is_unsure(execution)
             waiting = execution.steps.filter(state=StepState.PROPOSED)
             waiting.update(state=StepState.REJECTED, finished_at=now, error_message=said)
             try:
-                _cancel(execution, Reason.EXPIRED, said)
+                (_skip_unsure if unsure else _cancel)(execution, Reason.EXPIRED, said)
             except CannotDecide:  # somebody decided meanwhile
                 transaction.set_rollback(True)
                 continue
@@ -110,20 +162,17 @@ def _step(execution: Execution, number: int) -> Step:
     return step
 
 
-def _edited(step: Step, params: Mapping[str, Any]) -> dict[str, Any]:
+def _edited(agent: Agent | None, step: Step, params: Mapping[str, Any]) -> dict[str, Any]:
     """What differs from what was proposed. A secret that is shown as a mask stays what it is."""
-    if step.kind not in actions.registry:
-        raise CannotDecide(f"There is no action named {step.kind!r} any more.")
     edited = {
         name: json.sanitise(value)
         for name, value in params.items()
         if name not in step.request or step.request[name] != value
     }
-    if edited and (
-        problems := steps.faults_of_arguments(
-            actions.registry.get(step.kind), {**step.request, **edited}
-        )
-    ):
+    problems = tools.faults_of_use(agent, step.kind, {**step.request, **edited})
+    if problems is None:
+        raise CannotDecide(f"There is no action named {step.kind!r} any more.")
+    if edited and problems:
         raise InvalidParams(problems)
     return edited
 

@@ -11,7 +11,14 @@ class ExecutionsConfig(AppConfig):
     verbose_name = "Executions"
 
     def ready(self) -> None:
-        from executions import audit, backlog, beat, gate_locks  # noqa: F401 - receivers register themselves
+        from executions import (  # noqa: F401 - receivers register themselves
+            audit,
+            backlog,
+            beat,
+            gate_locks,
+            raised_budgets,
+        )
 
         registry.load("executions.actions")
+        registry.load("executions.gates")
         post_migrate.connect(beat.ensure_entries, sender=self, dispatch_uid="executions.beat")

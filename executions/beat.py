@@ -1,19 +1,23 @@
 """All that we know of django-celery-beat: the entries that must exist, written after each migrate, and a scheduler that
-goes on when the machine's clock jumps or the broker hangs.
+goes on when the machine's clock jumps, the broker hangs or the database is away.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import time
 from functools import cached_property
 from typing import Any
 
+from django.db import InterfaceError, OperationalError
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 from django_celery_beat.schedulers import DatabaseScheduler, ModelEntry
 
 from config.lib import broker, wake
 from executions import heartbeats
+
+log = logging.getLogger(__name__)
 
 PATIENCE_SECONDS = 4.0  # with a broker that does not answer
 STRANGE_SECONDS = 10.0  # `tick` is due each second: a first run that is further away than this means a clock set back
@@ -36,7 +40,9 @@ class SteadyScheduler(DatabaseScheduler):  # type: ignore[misc]
 
     Entry = SteadyEntry
     _heap: list[Any] | None
+    _schedule: dict[str, Any] | None
     _told_at = float("-inf")
+    _is_unread = False  # the entries could not be read when they should have been
 
     @cached_property
     def connection(self) -> Any:
@@ -50,6 +56,20 @@ class SteadyScheduler(DatabaseScheduler):  # type: ignore[misc]
             self._heap = None  # made anew by asking each entry when it is due
         delay: float = super().tick(*args, **kwargs)
         return delay
+
+    def all_as_schedule(self) -> dict[str, Any]:
+        """Where the database cannot be read, the entries of the last time, and the next tick reads again."""
+        try:
+            found: dict[str, Any] = super().all_as_schedule()
+        except (OperationalError, InterfaceError) as error:
+            log.warning("the entries cannot be read now", extra={"why": str(error).strip()})
+            self._is_unread = True
+            return self._schedule or {}
+        self._is_unread = False
+        return found
+
+    def schedule_changed(self) -> bool:
+        return super().schedule_changed() or self._is_unread
 
     def _tell(self) -> None:
         """From inside the loop: a scheduler that hangs gives no sign."""

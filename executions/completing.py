@@ -11,8 +11,9 @@ from __future__ import annotations
 import uuid
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from typing import Any
+from typing import Any, Literal
 
+from agents.models import Agent
 from config.lib import json
 from executions.loading import cause_of
 from executions.models import Execution, Status
@@ -29,6 +30,8 @@ _RESULTS = {
     Status.CANCELLED: completion.CANCELLED,
 }
 _TYPES = {completion.SUCCESS: completion.COMPLETED, completion.FAILED: completion.FAILURE}
+Ending = Literal["success", "failed", "cancelled"]
+MAX_RUN_ID = 200
 Told = tuple[Execution, EventType, str]  # of which run, what, at which topic
 
 
@@ -58,33 +61,42 @@ def announce_starts(ids: Collection[uuid.UUID]) -> int:
 
 
 def completed(
-    agent_id: uuid.UUID,
+    agent: Agent,
     run_id: uuid.UUID | str,
     *,
-    workspace_id: uuid.UUID,
-    status: str = completion.SUCCESS,
+    status: Ending = "success",
     outputs: dict[str, Any] | None = None,
     error_message: str = "",
 ) -> Event | None:
-    """Tells that a run of an agent has ended that was performed elsewhere, in the open transaction.
+    """Tells that a run of an agent has ended that a program performed elsewhere, so that its `agent_completed`
+    triggers fire.
 
-    `status`: `success`, `failed` or `cancelled`. The same `run_id` counts once. Answers the event, or None where no
-    trigger waits for it. Raises ValueError for another status.
+        executions.completed(agent, "run-4711", outputs={"total": 3})
+
+    One event, in the transaction that is open; `outputs` are what such triggers hand on. The same `run_id` of an agent
+    counts once. Answers the event, the first one where it is told again, or None where no trigger waits for this end:
+    nothing is written then. Two queries, three where it is told again. Raises ValueError for another status, and for a
+    `run_id` that is not 1 to 200 printable characters.
     """
     if status not in _RESULTS.values():
         raise ValueError(f"not the end of a run: {status!r}; success, failed or cancelled")
-    topic = completion.topic(agent_id, status)
-    if not Trigger.objects.listening_for([(workspace_id, topic)]).exclude(topic="*").exists():
+    if not 0 < len(key := str(run_id)) <= MAX_RUN_ID or not key.isprintable():
+        raise ValueError(
+            f"not the id of a run: {key[:50]!r}; 1 to {MAX_RUN_ID} printable characters"
+        )
+    topic = completion.topic(agent.pk, status)
+    if not Trigger.objects.listening_for([(agent.workspace_id, topic)]).exclude(topic="*").exists():
         return None
     words = {result: state for state, result in _RESULTS.items() if state != Status.TIMED_OUT}
     return events.emit(
         completion.AGENT_COMPLETED,
-        workspace_id=workspace_id,
+        workspace_id=agent.workspace_id,
         topic=topic,
-        dedupe_key=f"{agent_id}:{run_id}"[:255],
+        dedupe_key=f"{agent.pk}:{key}",
         payload={
-            "execution_id": str(run_id),
-            "agent_id": str(agent_id),
+            "execution_id": key,
+            "agent_id": str(agent.pk),
+            "agent_name": agent.name,
             "status": words[status].value,
             "result": status,
             "outputs": outputs,

@@ -32,8 +32,9 @@ INBOUND_SECONDS = 10.0
 SEND_SECONDS = (
     5.0  # a browser that takes longer to read is sent away, so that its news do not pile up here
 )
+FAREWELL_SECONDS = 1.0
 HEARTBEAT_SECONDS = 2.0
-CHECK_SECONDS = 60.0
+CHECK_SECONDS = 55.0  # and a heartbeat: within a minute
 
 
 class NowhereConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
@@ -57,8 +58,7 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             with contextlib.suppress(Exception):
                 await send({"type": "websocket.close", "code": LATER})
         finally:
-            if self.pulse:
-                self.pulse.cancel()
+            await self.leave()
 
     async def dispatch(self, message: dict[str, Any]) -> None:
         """News touch no database, so they are spared the clean-up of connections (a thread switch per message)."""
@@ -82,14 +82,17 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         await self.channel_layer.group_add(live.group(self.seat.workspace_id), self.channel_name)
         self.pulse = asyncio.create_task(self.beat(self.seat))
 
-    async def disconnect(self, code: int) -> None:
+    async def leave(self) -> None:
+        """However it ends: nothing of this socket stays behind."""
         if self.pulse:
             self.pulse.cancel()
-        if self.seat:
-            with contextlib.suppress(redis.RedisError, OSError):
+        with contextlib.suppress(redis.RedisError, OSError):
+            if self.seat:
                 await self.channel_layer.group_discard(
                     live.group(self.seat.workspace_id), self.channel_name
                 )
+            if hasattr(self, "channel_name"):  # else Redis was away from the beginning
+                await self.channel_layer.forget(self.channel_name)
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         now = time.monotonic()
@@ -113,7 +116,9 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
                     if not wanted or agent_id in {wanted, ""}:
                         await self.send(text_data=text)
         except TimeoutError:
-            await self.close(LATER)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(FAREWELL_SECONDS):  # it does not read: not this either
+                    await self.close(LATER)
             raise StopConsumer from None
 
     async def beat(self, seat: seats.Seat) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 
 from config.lib import json
 from executions.gates import Candidate, Refusal, Runs, dispatch_gates
-from executions.models import AgentGate, Execution, Status, TriggerGate
-from triggers import mapping, sources
+from executions.models import AgentGate, Execution, Status, TriggerGate, Verdict
+from triggers import extracts, mapping, sources
 from triggers.models import Event, Trigger
 
 
@@ -26,6 +26,11 @@ class Decision:
     @property
     def is_accepted(self) -> bool:
         return self.execution.status == Status.QUEUED
+
+    @property
+    def is_pending(self) -> bool:
+        """Accepted so far: a model has still to judge it."""
+        return self.execution.verdict == Verdict.PENDING
 
 
 def refusal_of(candidate: Candidate) -> Refusal | None:
@@ -62,9 +67,7 @@ def decide(
         trigger_name=trigger.name,
         agent_name=trigger.agent.name,
         agent_version=trigger.agent.version,
-        trigger_type=sources.find(trigger.trigger_type).describe(
-            trigger.config, event_type=event.type
-        ),
+        trigger_type=sources.describe(trigger, event.type),
         is_test=is_test,
         is_unsigned=not (event.verified or is_test or replay_no),
         replay_no=replay_no,
@@ -75,12 +78,15 @@ def decide(
     )
     if refusal is None:
         execution.inputs = inputs_of(candidate)
-        if not is_test:  # trying a trigger out does not use its cooldown up
+        execution.extracts = extracts.of(trigger.input_mapping) or None
+        if candidate.needs_model:
+            execution.verdict = Verdict.PENDING
+        elif not is_test:  # trying a trigger out does not use its cooldown up
             gate.last_accepted_at = max(
                 gate.last_accepted_at or candidate.asks_at, candidate.asks_at
             )
         if runs:
-            runs.add(event, trigger)
+            runs.add(event, trigger, is_pending=candidate.needs_model)
     else:
         execution.status, execution.reason = Status.SKIPPED, refusal.reason
         execution.error_message = refusal.note
@@ -100,7 +106,7 @@ _COLUMNS = (
         "is_test",
         "is_unsigned",
     ),
-    *("status", "reason", "trace", "verdict", "inputs", "correlation_id"),
+    *("status", "reason", "trace", "verdict", "inputs", "extracts", "correlation_id"),
     *("created_at", "started_at", "finished_at", "error_message"),
 )
 
@@ -119,7 +125,7 @@ def inputs_of(candidate: Candidate) -> dict[str, Any]:
         "event_id": str(event.pk),
         "timestamp": json.timestamp(event.occurred_at),
     }
-    given = sources.find(trigger.trigger_type).inputs(trigger.config, candidate.facts)
+    given = sources.of(trigger).inputs(trigger.config, candidate.facts)
     return mapping.resolve(
         candidate.facts,
         mapping=trigger.input_mapping,

@@ -14,7 +14,7 @@ from config.lib import clock
 from executions import backlog, waiting
 from executions.gates import overlap
 from executions.models import Status, TriggerGate
-from triggers import cron, leases, sources
+from triggers import activation, cron, leases, sources
 from triggers.models import Schedule, Trigger, TriggerStatus, TriggerType, Watch
 from triggers.sources import webhook
 
@@ -103,6 +103,7 @@ def _checks(trigger: Trigger, cooldown_until: dt.datetime | None) -> list[Check]
         _workspace(trigger),
         _status(trigger),
         _configuration(trigger),
+        *_examples(trigger),
         _agent(trigger),
         _cooldown(cooldown_until),
         _overlap(trigger),
@@ -134,7 +135,7 @@ def _status(trigger: Trigger) -> Check:
 
 
 def _configuration(trigger: Trigger) -> Check:
-    source = sources.find(trigger.trigger_type).within(trigger.workspace)
+    source = sources.of(trigger).within(trigger.workspace)
     config = source.opened(trigger.config, sealed=trigger.sealed)
     problems = source.check(config, workspace=trigger.workspace)
     if problems:
@@ -143,6 +144,20 @@ def _configuration(trigger: Trigger) -> Check:
     warnings = source.warnings(trigger.config)
     listens = f"It listens to {sources.describe(trigger)}."
     return Check("configuration", True, " ".join([listens, *warnings]))
+
+
+def _examples(trigger: Trigger) -> list[Check]:
+    """Where conditions in words have some. What listens already goes on, whatever a model makes of them by now."""
+    told = activation.told(trigger)
+    if told["state"] == activation.NONE:
+        return []
+    said = {
+        activation.PASSED: "The examples of its conditions are right.",
+        activation.FAILED: f"{told['passed']} of {told['total']} examples of its conditions are right: too few.",
+        activation.UNTRIED: "The examples of its conditions have not been tried with this model.",
+    }[told["state"]]
+    is_right = told["state"] == activation.PASSED
+    return [Check("examples", is_right or trigger.enabled, said)]
 
 
 def _agent(trigger: Trigger) -> Check:

@@ -189,7 +189,7 @@ def _write(events: Sequence[Event], decisions: Sequence[Decision], now: dt.datet
     newest = {
         decision.gate.pk: decision.gate.last_accepted_at
         for decision in accepted
-        if not decision.execution.is_test
+        if not (decision.execution.is_test or decision.is_pending)
     }
     rows = [deciding.as_row(decision.execution) for decision in decisions]
     statements.run(
@@ -199,7 +199,7 @@ def _write(events: Sequence[Event], decisions: Sequence[Decision], now: dt.datet
             "counts": [made[event.pk] for event in events],
             "triggers": list(newest),
             "accepted": list(newest.values()),
-            "agents": list({decision.execution.agent_id for decision in accepted}),
+            "agents": list({d.execution.agent_id for d in accepted if not d.is_pending}),
             "now": now,
             "rows": json.dumps(rows).decode(),
         },

@@ -18,7 +18,7 @@ _OF_AGENT = ("name", "version", "steps", "restrictions", "instructions", "model"
 _OF_TRIGGER = (
     *("name", "version", "trigger_type", "config", "conditions", "input_mapping", "default_inputs"),
     *("max_concurrent", "cooldown_seconds", "max_executions_per_hour", "max_age_seconds"),
-    *("failure_threshold", "allow_reentry"),
+    *("failure_threshold", "allow_reentry", "fail_open"),
 )
 _OF_EVENT = ("type", "source", "subject", "payload")
 

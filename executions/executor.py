@@ -1,8 +1,8 @@
 """Row 8 of the path: one asyncio loop per process that runs what it claims, side by side, until nothing is left.
 
-`drain` is called by every wake-up. The first call in a process drives; a further one only tells the
-driver to look. The driver claims at most its free places, so what is claimed has begun. It claims
-again when a place becomes free, when told to look, and once a second.
+`drain` is called by every wake-up. The first call in a process drives; a further one only tells the driver to look.
+The driver claims at most its free places, so what is claimed has begun. It claims again when a place becomes free, when
+told to look, and once a second. Beside it a judge asks models about conditions in words (`executions.judging`).
 """
 
 from __future__ import annotations
@@ -24,9 +24,12 @@ from config.lib.passing import is_passing
 from config.lib.threads import in_thread
 from executions import loading, queue
 from executions.finish import finish, finish_each
+from executions.judging import Judge
 from executions.models import Status
 from executions.outcome import Outcome
 from executions.performing import perform
+from executions.places import Places
+from executions.suspects import TOGETHER, Claims
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +54,8 @@ def drain(*, slots: int | None = None, suspects: bool = False) -> int:
             return 0
         if _stopping[0]:
             return 0
-        driver = _driver = Driver(slots or settings.EXECUTE_SLOTS, suspects=suspects)
+        slots = slots or (TOGETHER if suspects else settings.EXECUTE_SLOTS)
+        driver = _driver = Driver(slots, suspects=suspects)
     try:
         return asyncio.run(driver.drive())
     finally:
@@ -78,14 +82,15 @@ class Driver:
     """The places of one process. `lease` is its name in the ledger while it drives."""
 
     def __init__(self, slots: int, *, suspects: bool) -> None:
-        self.slots = slots
-        self.suspects = suspects
+        self._claims = Claims(suspects=suspects)
         self.lease = uuid.uuid4()
         self.worker = f"{socket.gethostname()}:{os.getpid()}"[:100]
         self.began = 0
         self._runs: dict[uuid.UUID, asyncio.Task[None]] = {}
+        self._places = Places(slots)
         self._unread: list[uuid.UUID] = []  # claimed, but what they need could not be read yet
         self._claiming = False
+        self._is_in_doubt = False  # a claim ended without an answer: it may have been committed
         self._ended: list[Outcome] = []
         self._flushing: asyncio.Task[None] | None = None
         self._finishing: list[Outcome] = []  # being written just now
@@ -95,24 +100,27 @@ class Driver:
         self._look = asyncio.Event()
         self._told = False  # a wake-up came since the last claim; set under the lock, read under it before leaving
         self._cancelled: set[uuid.UUID] = set()
+        self._judge = Judge(0 if suspects else settings.JUDGE_SLOTS, changed=self._look.set)
 
     def look_soon(self) -> None:
         """Called from other threads, under the lock."""
         self._told = True
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._look.set)
+            self._loop.call_soon_threadsafe(self._judge.look_soon)
 
     async def drive(self) -> int:
         self._loop = asyncio.get_running_loop()
-        watch = asyncio.create_task(self._watch())
+        tasks = (self._watch(), self._judge.drive(), self._judge.watch())
+        beside = [asyncio.create_task(task) for task in tasks]
         try:
             while not await self._step():
                 pass
         finally:
-            watch.cancel()
-            with suppress(asyncio.CancelledError):
-                await watch
-        return self.began
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
+        return self.began + self._judge.judged
 
     async def _step(self) -> bool:
         """Claims once and waits for the next change; true when it is time to leave."""
@@ -122,12 +130,17 @@ class Driver:
         self._told = False
         self._look.clear()
         began = await self._claim()
-        busy = bool(self._runs or self._unread or self._ended or self._flushing)
-        if began >= queue.EACH_AT_LEAST and len(self._runs) < self.slots:
+        ours = self._runs or self._unread or self._ended or self._flushing or self._is_in_doubt
+        busy = bool(ours) or self._judge.is_busy
+        if began >= queue.EACH_AT_LEAST and self._places.shares().free:
             return False  # a claim that reads in portions may have left some
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._look.wait(), LOOK_SECONDS if busy else LINGER_SECONDS)
+            await asyncio.wait_for(self._look.wait(), self._patience() if busy else LINGER_SECONDS)
         return not busy and not began and self._leave()
+
+    def _patience(self) -> float:
+        more = self._places.seconds_until_more()
+        return LOOK_SECONDS if more is None else min(more, LOOK_SECONDS)
 
     @staticmethod
     def _leave() -> bool:
@@ -144,22 +157,31 @@ class Driver:
         self._claiming = True
         try:
             return await self._begin()
-        except Exception:
+        except Exception as error:
             log.exception("nothing could be claimed now, trying again")
+            self._is_in_doubt |= is_passing(error)
             return 0
         finally:
             self._claiming = False
 
     async def _begin(self) -> int:
-        free = self.slots - len(self._runs) - len(self._unread)
+        if self._is_in_doubt:
+            self._adopt(await in_thread(loading.watch, self.lease, beat=True))
+            self._is_in_doubt = False
+        shares = self._places.shares(reserved=len(self._unread))
         self._unread += await in_thread(
-            queue.claim, lease=self.lease, worker=self.worker, places=free, suspects=self.suspects
+            self._claims.claim,
+            shares,
+            lease=self.lease,
+            worker=self.worker,
+            is_busy=bool(self._runs or self._unread),
         )
         if not self._unread:
             return 0
         works, unfit = await in_thread(loading.load, self._unread, lease=self.lease)
         taken, self._unread = len(self._unread), []
         for work in works:
+            self._places.take(work.execution.pk, work.execution.agent_id, asks=work.asks_models)
             self._runs[work.execution.pk] = asyncio.create_task(self._run(work))
         self._end(Outcome(u.execution, u.status, error_message=u.why) for u in unfit)
         self.began += len(works)
@@ -189,6 +211,7 @@ class Driver:
             )
         finally:
             self._runs.pop(pk, None)
+            self._places.leave(pk)
             self._cancelled.discard(pk)
         if outcome is None:
             self._look.set()
@@ -251,12 +274,8 @@ class Driver:
 
     def _adopt(self, held: Iterable[uuid.UUID]) -> None:
         """Rows of this lease that nobody here runs, as after a claim whose answer was lost: our beats keep them."""
-        known = {
-            *self._runs,
-            *self._unread,
-            *self._endless,
-            *(outcome.execution.pk for outcome in (*self._ended, *self._finishing)),
-        }
+        known = {*self._runs, *self._unread, *self._endless}
+        known |= {outcome.execution.pk for outcome in (*self._ended, *self._finishing)}
         if strays := [pk for pk in held if pk not in known]:
             log.warning(
                 "rows are held that nobody runs, taking them up", extra={"runs": len(strays)}
@@ -268,8 +287,10 @@ class Driver:
         """The graceful stop: runs may go on for GRACE_SECONDS, the rest goes back to the queue
         without a spent attempt.
         """
+        judged = asyncio.create_task(self._judge.stop(grace=settings.GRACE_SECONDS))
         if self._runs:
             await asyncio.wait(tuple(self._runs.values()), timeout=settings.GRACE_SECONDS)
+        await judged
         self._gives_back = True
         for run in tuple(self._runs.values()):
             run.cancel()

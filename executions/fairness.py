@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from executions.gates import ClaimGate, Key, Ready, Room
+from executions.places import Shares
 
 
 @dataclass(slots=True)
@@ -42,6 +43,7 @@ class Block:
     free_at: dt.datetime | None = None
     gates: set[str] = field(default_factory=set)
     refused: dict[str, list[Ready]] = field(default_factory=dict)
+    reasons: dict[str, str] = field(default_factory=dict)  # of these, by gate
     is_whole: bool = False  # the agent itself has no room
     triggers: set[uuid.UUID] = field(default_factory=set)  # which have none
 
@@ -49,6 +51,7 @@ class Block:
         self.gates.add(gate)
         if room.reason:
             self.refused.setdefault(gate, []).append(row)
+            self.reasons[gate] = str(room.reason)
         elif key[0] == "agent":
             self.is_whole = True
         else:
@@ -65,12 +68,21 @@ class Share:
     blocked: dict[uuid.UUID, Block] = field(default_factory=dict)
     left: set[uuid.UUID] = field(default_factory=set)
 
+    def blocked_by(self, gate: str) -> set[uuid.UUID]:
+        """Agents of which rows stay because of this gate."""
+        return {agent_id for agent_id, block in self.blocked.items() if gate in block.gates}
+
 
 def share_out(
-    ready: Iterable[Ready], *, turns: Sequence[uuid.UUID], measured: Sequence[Rooms], places: int
+    ready: Iterable[Ready],
+    *,
+    turns: Sequence[uuid.UUID],
+    measured: Sequence[Rooms],
+    places: int,
+    shares: Shares | None = None,
 ) -> Share:
     """`ready` in the queue's order; `turns`: agent ids, least recently served first; `measured`: in
-    the gates' order.
+    the gates' order; `shares`: how many of one agent, any number without it.
     """
     queues: dict[uuid.UUID, deque[Ready]] = {agent_id: deque() for agent_id in turns}
     for row in ready:
@@ -78,13 +90,18 @@ def share_out(
     share = Share()
     waiting = [agent_id for agent_id in turns if queues[agent_id]]
     while waiting and len(share.chosen) < places:
-        served = [
-            agent_id
-            for agent_id in waiting
-            if len(share.chosen) >= places or _serve(queues[agent_id], measured, share)
-        ]
+        served = []
+        for agent_id in waiting:
+            if len(share.chosen) >= places:
+                served.append(agent_id)
+            elif shares is not None and not shares.allows(agent_id):
+                share.left.add(agent_id)
+            elif _serve(queues[agent_id], measured, share):
+                served.append(agent_id)
+                if shares is not None:
+                    shares.take(agent_id)
         waiting = [agent_id for agent_id in served if queues[agent_id]]
-    share.left = {agent_id for agent_id in waiting if queues[agent_id]}
+    share.left |= {agent_id for agent_id in waiting if queues[agent_id]}
     return share
 
 

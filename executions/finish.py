@@ -48,6 +48,7 @@ _STEP_COLUMNS = (
     "usage",
     "decision",
     "attempt",
+    "earlier",
     "started_at",
     "finished_at",
 )
@@ -74,6 +75,11 @@ def finish(outcomes: Sequence[Outcome], *, lease: uuid.UUID) -> int:
         )
         if any(o.status == Status.QUEUED and o.run_at is None for o in kept):
             wake.workers()
+    if late := len(outcomes) - len(kept):
+        log.warning(
+            "late ends were refused: these runs have another owner, or have ended",
+            extra={"runs": late},
+        )
     return len(kept)
 
 

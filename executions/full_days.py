@@ -1,4 +1,5 @@
-"""What a claim does where an agent's day is full, or the share of it that senders whom nobody verified may use.
+"""What a claim does where an agent's day is full, or the share of it that senders whom nobody verified may use; and
+where another gate has no room and never will, for which it skips what it refused.
 
 A full day pauses the agent, once, with one alert, and skips what is queued. Tests and what nobody verified pause
 nobody: where only those are refused, only those are skipped.
@@ -63,6 +64,9 @@ def _skip_part(gate: AgentGate, block: Block, now: dt.datetime) -> int:
         note = unsigned_share.note(gate.agent)
         skipped += _skip(gate, Q(is_unsigned=True), now=now, note=note)
         _tell_share(gate.agent, now)
+    for name in block.refused.keys() - {_DAY, unsigned_share.NAME}:  # gates of this installation
+        ids = [row.id for row in block.refused[name]]
+        skipped += skipping.skip(ids, reason=block.reasons[name], now=now)
     return skipped
 
 

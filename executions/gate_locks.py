@@ -16,6 +16,7 @@ from django.dispatch import receiver
 from agents.models import Agent
 from crm.models import Workspace
 from crm.signals import about_to_lock
+from executions import spending_days
 from executions.models import AgentGate, TriggerGate
 from triggers.models import Trigger
 
@@ -49,6 +50,7 @@ def of_triggers(trigger_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, TriggerGate
 def gates_of_workspaces(rows: QuerySet[Workspace], deleting: bool, **_: Any) -> None:
     if deleting:
         gates_of_agents(Agent.objects.filter(workspace__in=_ids(rows)), deleting=True)
+        spending_days.lock_all(rows)
 
 
 @receiver(about_to_lock, sender=Agent, dispatch_uid="executions.gates_of_agents")

@@ -1,4 +1,5 @@
-"""How the parts of the installation are: database, broker, scheduler, worker, listener, told apart.
+"""How the parts of the installation are: database, broker, scheduler, worker, listener, told apart; and how late the
+whole of them answers events (`executions.canary`).
 
 Each is asked at the same time, in a thread, and at most PATIENCE_SECONDS are waited for all; an answer serves for a
 second. What it says holds no secret: no address, no name of a host.
@@ -16,7 +17,8 @@ from django.db import DatabaseError, connection
 
 from config.lib import broker
 from config.lib.probes import Probe, Silent
-from executions import heartbeats, statements
+from executions import canary, heartbeats, statements
+from executions.canary import State as Canary
 from executions.heartbeats import GONE_SECONDS, SCHEDULER, TICK
 from triggers import leases, sources
 from triggers.leases import Overview
@@ -58,13 +60,17 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Lags:
-    """Seconds; None where nothing waits."""
+    """Seconds; None where nothing waits. Of `crm.capture`: changes put aside, and whether ours are captured too."""
 
     took: float
     event: float | None
     run: float | None
+    verdict: float | None
     schedule: float | None
+    aside: int
+    is_doubling: bool
     watched: Overview
+    canaries: list[Canary]
 
 
 def look(*, anew: bool = False) -> dict[str, Part]:
@@ -84,6 +90,7 @@ def look(*, anew: bool = False) -> dict[str, Part]:
         "scheduler": scheduler,
         "worker": worker,
         "listener": _listener_part(lags),
+        "canary": _canary_part(lags),
     }
 
 
@@ -93,6 +100,7 @@ def is_ready() -> bool:
     """
     parts = look()
     parts.pop("listener")  # what is not received meanwhile waits at its source
+    parts.pop("canary")  # who is late takes what comes all the same
     return all(part.works for part in parts.values())
 
 
@@ -110,8 +118,10 @@ def _ask_database() -> Lags:
             cursor.execute(f"SET statement_timeout = {round(PATIENCE_SECONDS * 1000)}")
             cursor.execute("SELECT 1")
             took = time.monotonic() - began
-        ((event, run, schedule),) = statements.run("select_lags", {})
-        return Lags(took, event, run, schedule, leases.overview(sources.watched()))
+        ((event, run, verdict, schedule, aside, doubling),) = statements.run("select_lags", {})
+        watched = leases.overview(sources.watched())
+        canaries = canary.states() if canary.is_on() else []
+        return Lags(took, event, run, verdict, schedule, aside, doubling, watched, canaries)
     finally:
         connection.close()
 
@@ -127,7 +137,27 @@ def _listener_part(lags: Lags | None) -> Part:
     if watched.failing:
         said = f"{watched.failing} of {watched.wanted} sources cannot be listened to."
         return Part("degraded", said, age)
+    if watched.noted:
+        said = f"{watched.noted} of {watched.wanted} sources are listened to with a note: see the status of triggers."
+        return Part("degraded", said, age)
     return Part("up", f"{watched.working} of {watched.wanted} sources are listened to.", age)
+
+
+def _canary_part(lags: Lags | None) -> Part:
+    """The worst of the classes. `age_seconds`: since a synthetic event was answered."""
+    if not canary.is_on():
+        return Part("unused", "No synthetic events are sent.")
+    if lags is None:
+        return Part("unknown", "The database does not answer, where synthetic events are.")
+    if not lags.canaries:
+        return Part("unknown", "No synthetic event was sent yet.")
+    worst = max(lags.canaries, key=lambda one: one.lag)
+    if worst.is_late:
+        said = f"Events are answered late: a synthetic one took or waits {worst.lag:.0f} s."
+        return Part("degraded", said, worst.age, worst.lag)
+    if worst.age is None:
+        return Part("unknown", "No synthetic event was answered yet.", None, worst.lag)
+    return Part("up", "A synthetic event was answered in time.", worst.age, worst.lag)
 
 
 def _ask_broker() -> float:
@@ -187,9 +217,9 @@ def _worker_part(signs: dict[str, float], lags: Lags | None, scheduler: Part) ->
     ages = [signs.get(queue) for queue in NEEDED_QUEUES]
     known = [age for age in ages if age is not None]
     age = max(known) if len(known) == len(ages) else None
-    waits = [one for one in (lags.event, lags.run) if one is not None] if lags else []
+    waits = [one for one in (lags.event, lags.run, lags.verdict) if one is not None] if lags else []
     lag = max(waits) if waits and settings.TRIGGERS_ENABLED else None
-    for status, message in _troubles(signs, lag, scheduler):
+    for status, message in _troubles(signs, lag, scheduler) + _capture_troubles(lags):
         return Part(status, message, age, lag)
     return Part("up", "The workers run.", age, lag)
 
@@ -209,6 +239,18 @@ def _troubles(
         found.append(("degraded", f"Work has been waiting for {lag:.0f} s and nobody took it."))
     if _is_gone(age := signs.get("alone")):
         found.append(("degraded", _gone("No worker of the queue alone", age)))
+    return found
+
+
+def _capture_troubles(lags: Lags | None) -> list[tuple[State, str]]:
+    """Changes by other programs that are not told, and our own that are told twice."""
+    found: list[tuple[State, str]] = []
+    if lags and lags.is_doubling:
+        said = "Connections have lost their mark: our own changes are captured too, and told twice."
+        found.append(("degraded", f"{said} See docs/capture.md."))
+    if lags and lags.aside:
+        said = f"Changes of other programs that could not be told: {lags.aside}."
+        found.append(("degraded", f"{said} See capture_writes status."))
     return found
 
 

@@ -18,14 +18,14 @@ from django.conf import settings
 from django.db import transaction
 
 from agents.models import FailingHost
+from agents.models.failing_host import FASTEST
 from config.lib import clock
 from executions import alerts, gate_locks, statements
 from executions.models import AgentGate, AlertKind, Execution
 from executions.models.querysets import ExecutionQuerySet
 
 log = logging.getLogger(__name__)
-SLOWEST, FASTEST = 5.0, 50.0  # held runs per second that go back
-LONGEST_SPREAD = 5.0  # seconds; ticks that come late are not to be seen in the calls
+SLOWEST = 5.0  # held runs per second that go back, at least
 ASK_AGAIN_SECONDS = 5.0  # a run that was sent ahead has this long to get to its call
 FORGET_SECONDS = 3600.0  # a host that nobody has called since
 MOVED_AT_ONCE = 100  # of one host, as each costs 0.1 ms; the next tick goes on
@@ -64,7 +64,7 @@ def _release(key: _Key, row: FailingHost | None, now: dt.datetime) -> int:
     if row is None:
         return _let_go(waiting, int(FASTEST), now)
     with transaction.atomic():
-        mine = FailingHost.objects.select_for_update(skip_locked=True).filter(pk=row.pk).first()
+        mine = FailingHost.objects.select_for_update().filter(pk=row.pk).first()
         if mine is None:
             return 0
         if mine.released_at is not None and mine.released_at > now:  # the clock was set back
@@ -78,20 +78,22 @@ def _release(key: _Key, row: FailingHost | None, now: dt.datetime) -> int:
 
 
 def _return_some(host: FailingHost, waiting: ExecutionQuerySet, now: dt.datetime) -> int:
-    """As many as the rate allows since the last time, and never more than those of one second. They call at any time
-    before the next ones are expected.
+    """As many as the rate allows since the last time, and never more than those of one second. Their calls keep the
+    rate too, whatever stood still meanwhile (FailingHostQuerySet.take_place).
     """
+    fields = ["is_returning", "return_rate", "released_at"]
     if not host.is_returning or host.return_rate is None:
+        fields.append("next_call_at")
         rate = waiting.count() / max(settings.HOST_RETURN_SECONDS, 0.001)
-        host.is_returning, host.released_at = True, None
+        host.is_returning, host.released_at, host.next_call_at = True, None, None
         host.return_rate = min(max(rate, SLOWEST), FASTEST)
     assert host.return_rate is not None
     seconds = (now - host.released_at).total_seconds() if host.released_at else 1.0
     places = int(host.return_rate * min(max(seconds, 0.0), 1.0))
     if not places:
         return 0
-    host.released_at, host.return_spread = now, min(max(seconds, 1.0), LONGEST_SPREAD)
-    host.save(update_fields=["is_returning", "return_rate", "return_spread", "released_at"])
+    host.released_at = now
+    host.save(update_fields=fields)
     return _let_go(waiting, places, now)
 
 
@@ -132,6 +134,13 @@ def _say_when(key: _Key, waiting: ExecutionQuerySet, until: dt.datetime) -> None
 
 
 def _give_up_overdue(waiting: ExecutionQuerySet, now: dt.datetime) -> int:
+    """Also what waits for a model that has failed for too long: it is decided without an answer."""
+    patience = dt.timedelta(seconds=settings.JUDGE_RETRY_SECONDS)
+    unasked = waiting.filter(verdict="pending", judgement__failed_since__lte=now - patience)
+    return _let_go(unasked, MOVED_AT_ONCE, now) + _give_up_runs(waiting, now)
+
+
+def _give_up_runs(waiting: ExecutionQuerySet, now: dt.datetime) -> int:
     oldest = waiting.order_by("position").values_list("pk", "started_at")[:100]
     overdue = [pk for pk, started_at in oldest if started_at and now - started_at > OVERDUE]
     return _let_go(waiting.filter(pk__in=overdue), len(overdue), now) if overdue else 0

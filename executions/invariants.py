@@ -20,7 +20,7 @@ SHOWN = 20  # broken rows named per invariant
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """`name` I1 to I10, and which rows break it."""
+    """`name` I1 to I11, and which rows break it."""
 
     name: str
     message: str
@@ -48,8 +48,21 @@ _QUERIES = {
     "I4 a completed execution ended once, and nobody holds it": """
         SELECT id::text FROM executions_execution
         WHERE status = 'completed' AND (finished_at IS NULL OR lease IS NOT NULL)""",
-    "I5 a running execution has a lease and a deadline": """
-        SELECT id::text FROM executions_execution WHERE status = 'running' AND lease IS NULL""",
+    "I4 no completion was counted twice": """
+        SELECT gate.trigger_id::text || ' counted ' || gate.successful_executions || ', has ' || count(execution.id)
+        FROM executions_triggergate AS gate
+        JOIN triggers_trigger AS trigger ON trigger.id = gate.trigger_id
+        JOIN crm_workspace AS workspace ON workspace.id = trigger.workspace_id AND NOT workspace.is_system
+        LEFT JOIN executions_execution AS execution
+            ON execution.trigger_id = gate.trigger_id AND execution.status = 'completed'
+        WHERE trigger.created_at > now() - make_interval(days => LEAST(  -- else some may have been pruned
+            COALESCE((workspace.retention ->> 'executions')::int, %(retention_days)s),
+            (workspace.retention ->> 'completed')::int))
+        GROUP BY gate.trigger_id, gate.successful_executions
+        HAVING gate.successful_executions > count(execution.id)""",
+    "I5 a running execution has a lease and a deadline, and what a model has still to judge has not run": """
+        SELECT id::text FROM executions_execution
+        WHERE status = 'running' AND (lease IS NULL OR verdict = 'pending') OR verdict = 'pending' AND attempt > 0""",
     "I7 first starts follow the queue's position": """
         SELECT id::text FROM (
             SELECT id, started_at, max(started_at) OVER (
@@ -64,6 +77,16 @@ _QUERIES = {
           AND (finished_at IS NULL OR run_at IS NOT NULL OR lease IS NOT NULL)""",
     "I9 a skip has a reason": """
         SELECT id::text FROM executions_execution WHERE status = 'skipped' AND reason = ''""",
+    "I11 the sums of a day are those of its calls": """
+        SELECT day.id::text || ' has ' || day.tokens || ' tokens of ' || day.calls || ' calls'
+        FROM executions_spendingday AS day
+        LEFT JOIN executions_spending AS call
+            ON call.workspace_id = day.workspace_id AND call.at >= day.began_at AND call.at < day.until
+            AND (day.agent_id IS NULL OR call.agent_id = day.agent_id)
+        WHERE day.date > now() - interval '30 days'
+        GROUP BY day.id
+        HAVING day.tokens <> COALESCE(sum(call.input_tokens + call.output_tokens), 0)
+            OR day.calls <> count(call.id) OR day.cost <> COALESCE(sum(call.cost), 0)""",
     "I10 a step outside has an idempotency key of its own": """
         SELECT idempotency_key FROM executions_step WHERE effect IN ('outside', 'repeatable')
         GROUP BY idempotency_key HAVING count(*) > 1 OR idempotency_key = ''""",

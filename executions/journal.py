@@ -15,27 +15,23 @@ import datetime as dt
 import inspect
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from django.db import IntegrityError, InterfaceError, OperationalError, transaction
+from django.db import InterfaceError, OperationalError, transaction
 
 from agents.actions import Action, ActionFailed, Effect, InDoubt, NeedsApproval, Scene, Wait
 from agents.plans import Recorded
 from config.lib import clock, json
-from config.lib.secrets import decrypt, encrypt, redact, redact_text
+from config.lib.secrets import encrypt, redact, redact_text
 from config.lib.threads import in_stoppable_thread, in_thread
-from executions import live, notices
+from executions import live, notices, step_rows
 from executions.budgets import RunMeter
 from executions.models import Execution, Step, StepState
 
 TOLD_EVERY_SECONDS = 0.2  # what a model writes is shown this often
 TOLD = 8_000  # characters of it
-
-
-class LeaseLost(Exception):
-    """Somebody else owns this run now; whatever this worker still knows about it counts for nothing."""
 
 
 class RunJournal:
@@ -88,7 +84,7 @@ class RunJournal:
         if step is None:
             return None
         if step.state == StepState.DONE:
-            return Recorded(_whole(step))
+            return Recorded(step_rows.whole(step))
         if step.state == StepState.REJECTED:
             return Recorded(None, error=step.error_message, is_rejected=True)
         if step.state == StepState.FAILED and self._went_on_after(number):
@@ -107,6 +103,9 @@ class RunJournal:
         step.state = StepState.PROPOSED
         self.unsaved.append(step)
         raise NeedsApproval
+
+    def keep_secret(self, texts: Sequence[str]) -> None:
+        self.known = (*self.known, *texts)
 
     def equip(self, scene: Scene) -> Scene:
         run = self.execution
@@ -134,13 +133,19 @@ class RunJournal:
         live.push(self.execution.workspace_id, news)
 
     def usage(self) -> dict[str, Any]:
-        """What all steps of the run took of models, this pass and the earlier ones; empty where none was asked."""
+        """What all steps of the run took of models, this pass and the earlier ones; empty where none was asked.
+
+        `cost` is null as soon as nobody knows the price of one of them.
+        """
         used = [step.usage for step in self._steps.values() if step.usage]
         if not used:
             return {}
         names = ("input_tokens", "output_tokens")
-        return {"model_calls": len(used)} | {
-            name: sum(one.get(name) or 0 for one in used) for name in names
+        costs = [one.get("cost") for one in used]
+        return {
+            "model_calls": len(used),
+            **{name: sum(one.get(name) or 0 for one in used) for name in names},
+            "cost": None if None in costs else round(sum(costs), 6),
         }
 
     def began_at(self, number: int) -> dt.datetime | None:
@@ -180,7 +185,7 @@ class RunJournal:
     ) -> Any:
         def write() -> Any:
             with transaction.atomic():
-                self._store(step)
+                step_rows.store(step, lease=self.lease)
                 output = self._end(step, StepState.DONE, output=action.perform(scene, params))
                 Step.objects.filter(pk=step.pk).update(
                     state=step.state,
@@ -194,10 +199,9 @@ class RunJournal:
             return await in_stoppable_thread(write)
         except ActionFailed as error:
             self._end(step, StepState.FAILED, error=str(error))
-            if (
-                self._is_talk
-            ):  # the model goes on from here, and what it read must be what stands here
-                await in_thread(self._store, step)
+            # In a talk the model goes on from here, and what it read must be what stands here.
+            if self._is_talk:
+                await in_thread(step_rows.store, step, lease=self.lease)
             else:
                 self.unsaved.append(step)
             raise
@@ -205,14 +209,15 @@ class RunJournal:
     async def _around(
         self, action: Action, scene: Scene, params: dict[str, Any], step: Step
     ) -> Any:
-        await in_thread(self._store, step)
+        await in_thread(step_rows.store, step, lease=self.lease)
         if self._is_talk:
             self._push(step.number, "started")
         try:
             output = self._end(step, StepState.DONE, output=await _call(action, scene, params))
         except ActionFailed as error:
             doubtful = isinstance(error, InDoubt) and step.number not in self._continues
-            self._end(step, StepState.UNKNOWN if doubtful else StepState.FAILED, error=str(error))
+            state = StepState.UNKNOWN if doubtful else StepState.FAILED
+            self._end(step, state, output=error.answered, error=str(error))
             raise
         finally:
             if step.state != StepState.STARTED:
@@ -222,7 +227,7 @@ class RunJournal:
     async def _save_or_keep(self, step: Step) -> None:
         """Where the database is away, the finish writes the step's end: what was done outside must not be forgotten."""
         try:
-            await in_thread(self._save_end, step)
+            await in_thread(step_rows.save_end, step)
         except (OperationalError, InterfaceError):
             self.unsaved.append(step)
 
@@ -247,6 +252,7 @@ class RunJournal:
         if earlier:
             step.pk = earlier.pk
             step.decision = earlier.decision
+            step.earlier = earlier.attempts_so_far()
             step._state.adding = False  # the row exists: this pass goes on with it
         self._steps[number] = step
         return step
@@ -260,38 +266,6 @@ class RunJournal:
         step.response = redact(whole, known=self.known)
         step.sealed = "" if step.response == whole else encrypt(json.dumps(whole).decode())
         return output
-
-    def _store(self, step: Step) -> None:
-        """Writes the step as started, if the run is still ours. A second worker on the same step fails on step_once."""
-        with transaction.atomic():
-            if (
-                not Execution.objects.running_under(self.lease)
-                .filter(pk=self.execution.pk)
-                .exists()
-            ):
-                raise LeaseLost
-            try:
-                with transaction.atomic():
-                    step.save(force_insert=step._state.adding)
-            except IntegrityError as error:
-                raise LeaseLost from error
-
-    @staticmethod
-    def _save_end(step: Step) -> None:
-        mine = Step.objects.filter(pk=step.pk, state=StepState.STARTED)
-        mine.update(
-            state=step.state,
-            response=step.response,
-            sealed=step.sealed,
-            error_message=step.error_message,
-            usage=step.usage,
-            finished_at=step.finished_at,
-        )
-
-
-def _whole(step: Step) -> Any:
-    """The output as the action gave it, also where people read only a part of it."""
-    return json.loads(decrypt(step.sealed).encode()) if step.sealed else step.response
 
 
 async def _call(action: Action, scene: Scene, params: dict[str, Any]) -> Any:

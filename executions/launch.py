@@ -9,10 +9,11 @@ from django.db import transaction
 
 from agents.models import Agent, AgentStatus
 from config.lib import clock, wake
-from executions import alerts, completing, deciding, dispatcher, live, notices
+from executions import alerts, completing, deciding, dispatcher, live, notices, rehearsing
 from executions.gates import Candidate
 from executions.models import AgentGate, AlertKind, Execution, Reason, TriggerGate
-from triggers import events, schedules, sources
+from executions.opinions import Outcome
+from triggers import activation, events, extracts, schedules, sources
 from triggers.models import Event, Trigger, TriggerStatus
 from triggers.problems import InvalidTrigger
 from triggers.sources import cron, manual
@@ -46,10 +47,17 @@ def run_now(
             listener, inputs=inputs, actor=actor, payload=event_payload, is_test=is_test
         )
         execution = dispatcher.dispatch_now(event, listener, is_test=is_test)
-        if execution.inputs != (merged := {**execution.inputs, **inputs}):
-            execution.inputs = merged
-            Execution.objects.filter(pk=execution.pk).update(inputs=execution.inputs)
+        _hand_on(execution, inputs)
     return execution
+
+
+def _hand_on(execution: Execution, inputs: dict[str, Any]) -> None:
+    """What a person gives wins over the mapping, and no model is asked for it."""
+    merged = {**execution.inputs, **inputs}
+    wanted = {n: one for n, one in (execution.extracts or {}).items() if n not in inputs} or None
+    if (execution.inputs, execution.extracts) != (merged, wanted):
+        execution.inputs, execution.extracts = merged, wanted
+        Execution.objects.filter(pk=execution.pk).update(inputs=merged, extracts=wanted)
 
 
 def _made_up_event(
@@ -60,7 +68,7 @@ def _made_up_event(
     payload: dict[str, Any] | None,
     is_test: bool,
 ) -> Event:
-    source = sources.find(trigger.trigger_type).within(trigger.workspace)
+    source = sources.of(trigger).within(trigger.workspace)
     if trigger.is_builtin or trigger.trigger_type == "manual":
         payload = {**(payload or {}), "inputs": inputs, "triggered_by": actor.removeprefix("user:")}
     elif payload is None:
@@ -76,9 +84,26 @@ def _made_up_event(
     )
 
 
-def dry_run(trigger: Trigger, *, payload: dict[str, Any] | None) -> dict[str, Any]:
-    """What would happen to this payload now: `{"would_run", "reason", "note", "trace", "inputs"}`. Writes nothing."""
-    source = sources.find(trigger.trigger_type).within(trigger.workspace)
+PENDING = "pending"
+ASK_THE_MODEL = "The rules leave it to the model. Ask for `ask_model` to hear what it says."
+
+
+_OPEN_NOTES = {
+    PENDING: ASK_THE_MODEL,
+    rehearsing.UNSURE: "The model is not sure enough: a person would decide.",
+}
+
+
+def dry_run(
+    trigger: Trigger, *, payload: dict[str, Any] | None, ask_model: bool = False
+) -> dict[str, Any]:
+    """What would happen to this payload now: `{"would_run", "reason", "note", "trace", "inputs"}`. Writes nothing.
+
+    `would_run` is None where it is for a model to say (`reason` is `pending`), or, when that was asked, for a person
+    (`unsure`). `ask_model`: the model judges the conditions, which counts in the budgets; call it outside any
+    transaction then.
+    """
+    source = sources.of(trigger).within(trigger.workspace)
     now = clock.now()
     name = source.sample_type(trigger.config)
     event = Event(
@@ -95,13 +120,20 @@ def dry_run(trigger: Trigger, *, payload: dict[str, Any] | None) -> dict[str, An
         pk=trigger.agent_id
     )
     candidate = Candidate(event, trigger, gate, agent_gate, now)
-    refusal = deciding.refusal_of(candidate)
+    refusal, open_reason = deciding.refusal_of(candidate), ""
+    if refusal is None and candidate.needs_model:
+        open_reason = PENDING
+        if ask_model:
+            finding, refusal = rehearsing.ask(candidate)
+            candidate.trace[:] = finding.trace
+            open_reason = rehearsing.UNSURE if finding.outcome is Outcome.UNSURE else ""
+    asked_later = dict.fromkeys(extracts.of(trigger.input_mapping), extracts.LATER)
     return {
-        "would_run": refusal is None,
-        "reason": refusal.reason.value if refusal else "",
-        "note": refusal.note if refusal else "",
+        "would_run": None if open_reason and not refusal else refusal is None,
+        "reason": str(refusal.reason) if refusal else open_reason,
+        "note": refusal.note if refusal else _OPEN_NOTES.get(open_reason, ""),
         "trace": candidate.trace,
-        "inputs": deciding.inputs_of(candidate),
+        "inputs": {**deciding.inputs_of(candidate), **asked_later},
     }
 
 
@@ -166,18 +198,26 @@ def _change_status(agent: Agent, status: AgentStatus) -> None:
 def resume(trigger: Trigger) -> None:
     """Switches the trigger on again; an error and its count of failures are forgotten. A schedule goes on from now.
 
-    Raises InvalidTrigger for a schedule that cannot be read any more.
+    Raises InvalidTrigger for a schedule that cannot be read any more, and for conditions in words whose examples fail
+    or were not tried (`executions.trying` tries them, before any transaction).
     """
     if trigger.trigger_type == schedules.TYPE and (problems := cron.check_stored(trigger.config)):
         raise InvalidTrigger({f"config.{name}": said for name, said in problems.items()})
+    if refused := activation.refusal(trigger):
+        raise refused
     was_off = not trigger.enabled
     with transaction.atomic():
         # The gate first, as those do who count failures and put the trigger into error.
         TriggerGate.objects.filter(pk=trigger.pk).update(consecutive_failures=0)
         Trigger.objects.filter(pk=trigger.pk).update(
-            status=TriggerStatus.ACTIVE, last_error="", updated_at=clock.now()
+            status=TriggerStatus.ACTIVE,
+            last_error="",
+            waits_for_examples=False,
+            updated_at=clock.now(),
         )
-        alerts.settle(AlertKind.TRIGGER_ERROR, trigger_id=trigger.pk, now=clock.now())
+        for kind in (AlertKind.TRIGGER_ERROR, AlertKind.EXAMPLES):
+            alerts.settle(kind, trigger_id=trigger.pk, now=clock.now())
+        trigger.waits_for_examples = False
         trigger.status, trigger.last_error = TriggerStatus.ACTIVE, ""
         schedules.follow(trigger, afresh=was_off)
 
@@ -185,9 +225,9 @@ def resume(trigger: Trigger) -> None:
 def disable(trigger: Trigger) -> None:
     with transaction.atomic():
         Trigger.objects.filter(pk=trigger.pk).update(
-            status=TriggerStatus.PAUSED, updated_at=clock.now()
+            status=TriggerStatus.PAUSED, waits_for_examples=False, updated_at=clock.now()
         )
-        trigger.status = TriggerStatus.PAUSED
+        trigger.status, trigger.waits_for_examples = TriggerStatus.PAUSED, False
         schedules.follow(trigger)
 
 

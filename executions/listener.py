@@ -16,6 +16,7 @@ import socket
 import uuid
 from collections.abc import Iterable
 from contextlib import suppress
+from typing import Never
 
 from django.conf import settings
 
@@ -81,7 +82,11 @@ class Listener:
         )
 
     async def _fit(self, pulse: Pulse) -> None:
-        """Lets go what is too much or not wanted, takes what is free, and begins what it holds and does not run."""
+        """Lets go what is too much or not wanted, takes what is free, and begins what it holds and does not run.
+
+        Also whenever another listener has gone.
+        """
+        await in_thread(leases.forget_gone)
         await in_thread(leases.release_unwanted, self.lease, types=self.types)
         held = await in_thread(leases.held, self.lease, types=self.types)
         await self._end(
@@ -115,15 +120,13 @@ class Listener:
 
     async def _keep(self, trigger_id: uuid.UUID) -> None:
         """Watches one source again and again until it is cancelled, or another listener holds it."""
+        moments = 0  # how often in a row it worked for a moment only
         while True:
             door: WatchDoor | None = None
             try:
                 door = await in_thread(_open, trigger_id, self.lease)
-                if sources.why_off(door.trigger.trigger_type, door.trigger.config):
-                    await asyncio.Event().wait()  # what waits at the source is left alone
-                watcher = _watcher(door)
-                await watcher.watch(door)
-                raise SourceFailed("It ended without a reason.")
+                door.on_trial = moments > 1
+                await _watch(door)
             except (LeaseLost, Trigger.DoesNotExist, Watch.DoesNotExist):
                 return
             except Exception as error:
@@ -132,6 +135,8 @@ class Listener:
                 failures = await self._told(door, trigger_id, error)
             if failures is None:
                 return
+            if door and door.was_brief is not None:
+                moments = moments + 1 if door.was_brief else 0
             await asyncio.sleep(pause(failures))
 
     async def _told(
@@ -159,8 +164,19 @@ def _open(trigger_id: uuid.UUID, lease: uuid.UUID) -> WatchDoor:
     return WatchDoor(trigger, Watch.objects.get(pk=trigger_id, lease=lease))
 
 
+async def _watch(door: WatchDoor) -> Never:
+    """For as long as it goes well."""
+    if sources.why_off(door.trigger.trigger_type, door.trigger.config):
+        await asyncio.Event().wait()  # what waits at the source is left alone
+    try:
+        await _watcher(door).watch(door)
+    finally:
+        await door.close()
+    raise SourceFailed("It ended without a reason.")
+
+
 def _watcher(door: WatchDoor) -> Watcher:
-    watcher = sources.find(door.trigger.trigger_type).watcher(door.config)
+    watcher = sources.of(door.trigger).watcher(door.config)
     if watcher is None:
         raise SourceFailed("There is nothing to watch.")
     return watcher

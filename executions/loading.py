@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from agents import conversation, sealing
+from agents import conversation, exposure, sealing
 from agents.actions import Effect
 from agents.models import Agent
 from agents.plans import Plan
@@ -18,6 +18,7 @@ from executions.journal import RunJournal
 from executions.models import Execution, Status, Step, StepState
 from triggers import facts
 from triggers.events import Cause
+from triggers.sources import hearing
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +47,11 @@ class Work:
     cause: Cause
     max_attempts: int
     timeout_seconds: int | None
+
+    @property
+    def asks_models(self) -> bool:
+        """Whether its agent does."""
+        return self.execution.agent is not None and self.execution.agent.asks_models
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +109,8 @@ def _moved_step(execution: Execution, steps: Sequence[Step]) -> int | None:
         begun_otherwise = any(step.number == 1 and step.kind != conversation.TURN for step in steps)
         return 1 if begun_otherwise else None
     for step in steps:
+        if step.number < 1:  # before the agent's own, see `executions.filling`
+            continue
         kind = now[step.number - 1].get("action", "") if step.number <= len(now) else ""
         undone = step.state == StepState.FAILED or (
             step.state == StepState.STARTED and step.effect == Effect.NONE
@@ -145,6 +153,7 @@ def _work(execution: Execution, steps: list[Step], lease: uuid.UUID) -> Work:
         tools=tools,
         output_schema=agent.output_schema,
         max_turns=agent.max_turns,
+        is_exposed=_is_exposed(execution, tools),
     )
     journal = RunJournal(
         execution,
@@ -162,6 +171,14 @@ def _work(execution: Execution, steps: list[Step], lease: uuid.UUID) -> Work:
         agent.limit("max_attempts") or 1,
         agent.limit("timeout_seconds"),
     )
+
+
+def _is_exposed(execution: Execution, tools: list[Any]) -> bool:
+    """Whether text of strangers and private records meet in this run; the tools are opened ones."""
+    if not hearing.is_by_strangers(execution.event, execution.trigger_type):
+        return False
+    found = facts.facts(execution.event.payload, source=execution.event.source)
+    return bool(found.get("contact") or found.get("deal")) or exposure.sees_private(tools)
 
 
 def cause_of(execution: Execution) -> Cause:

@@ -85,6 +85,15 @@ def skipped(executions: Sequence[Execution], *, reason: str) -> None:
         logs.tell(LOGGER, [(_level_of(reason), "waiting runs skipped", fields)])
 
 
+def judged(execution: Execution, *, outcome: str) -> None:
+    """A model has judged the conditions of an event, or could not."""
+    measures.JUDGED.add(outcome)
+    if execution.status == Status.SKIPPED:
+        measures.SKIPPED.add(execution.reason)
+    fields = _who(execution) | {"outcome": outcome, "reason": execution.reason}
+    logs.tell(LOGGER, [(_level_of(execution.reason), f"run {execution.status}, judged", fields)])
+
+
 def decided_by_person(execution: Execution, *, resolution: str) -> None:
     """An interrupted run was resolved."""
     fields = _who(execution) | {"decision": resolution}

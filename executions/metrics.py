@@ -23,7 +23,7 @@ from prometheus_client.registry import Collector
 
 from config.lib import counters, measures
 from config.lib.counters import BUCKETS, Histogram
-from executions import health, statements
+from executions import canary, health, statements
 from executions.models import TERMINAL, Status
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -35,6 +35,10 @@ _GAUGES = {
     "triggers": ("Triggers by type and status.", ("type", "status")),
     "agents": ("Agents by status.", ("status",)),
     "executions_open": ("Executions that have not ended, at most 100,000 each.", ("status",)),
+    "executions_undecided": (
+        "Executions whose conditions a model has still to judge, at most 100,000.",
+        (),
+    ),
     "events_waiting": ("Events that no dispatcher has taken.", ()),
     "alerts_open": ("Alerts that nobody has resolved.", ("kind",)),
     "hosts_away": ("Hosts outside that are not called now.", ()),
@@ -49,7 +53,7 @@ def of_installation() -> bytes:
     parts = health.look()
     families = [*_of_parts(parts), *_of_counters()]
     if parts["database"].works:
-        families += _of_tables(None)
+        families += [*_of_tables(None), *_of_canaries()]
     return _text(families)
 
 
@@ -118,6 +122,23 @@ def _of_parts(parts: dict[str, health.Part]) -> Iterator[Metric]:
         if part.works:
             lag.add_metric([name], part.lag_seconds or 0.0)
     yield from (up, age, lag)
+
+
+def _of_canaries() -> Iterator[Metric]:
+    """None where no synthetic events are sent."""
+    families: list[tuple[type[GaugeMetricFamily | CounterMetricFamily], str, str, str]] = [
+        (GaugeMetricFamily, "age_seconds", "Since a synthetic event was answered.", "age"),
+        (GaugeMetricFamily, "latency_seconds", "How long the last one took.", "latency"),
+        (GaugeMetricFamily, "waiting_seconds", "How long the next one is due or open.", "waiting"),
+        (CounterMetricFamily, "late_total", "Alerts that they were answered late.", "late"),
+    ]
+    states = canary.states() if canary.is_on() else []
+    for kind, name, said, field in families if states else []:
+        family = kind(f"triggerfish_canary_{name}", said, labels=["workspace_class"])
+        for state in states:
+            if (number := getattr(state, field)) is not None:
+                family.add_metric([state.name], number)
+        yield family
 
 
 def _of_counters() -> Iterator[Metric]:

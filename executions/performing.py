@@ -17,13 +17,13 @@ from agents import runner
 from agents.actions import ActionFailed, HostAway, InDoubt, NeedsApproval, Rejected, Wait
 from config.lib import clock, logs
 from config.lib.secrets import redact, redact_text
-from executions import live, notices
+from executions import filling, live, notices
 from executions.budgets import BudgetSpent
-from executions.journal import LeaseLost
 from executions.loading import Work
 from executions.models import Reason, Status
 from executions.outcome import Outcome
 from executions.queue import DEFAULT_TIMEOUT_SECONDS
+from executions.step_rows import LeaseLost
 from triggers import events
 
 log = logging.getLogger(__name__)
@@ -73,7 +73,8 @@ async def _pass(work: Work) -> Outcome:
     try:
         async with deadline:
             with events.caused_by(work.cause):
-                output = await runner.run(work.plan, journal=work.journal)
+                plan = await filling.fill(work)
+                output = await runner.run(plan, journal=work.journal)
     except TimeoutError as error:
         return _timed_out(work) if deadline.expired() else _broke(work, error)
     except (Wait, NeedsApproval) as pause:

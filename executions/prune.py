@@ -26,18 +26,18 @@ from django.db import connection
 from django.db.models import QuerySet
 
 from config.lib import clock, ids, wake
+from config.lib.locks import Lock
 from crm.models import FormSubmission, Workspace
 from executions import forgetting
 from executions.forgetting import FIRST, Batch, Terms
-from executions.models import AgentStart, Alert, Spending
-from triggers.models import WebhookRejection
+from executions.models import AgentStart, Alert, RememberedAnswer, Spending, SpendingDay
+from triggers.models import DeadLetter, WebhookRejection
 
 log = logging.getLogger(__name__)
 
 BATCH = 1_000
 KEEP_SPENDINGS = dt.timedelta(days=400)
 KEEP_STARTS = dt.timedelta(hours=50)  # the longest day that a gate counts has 25 hours
-_LOCK_KEY = 0x7F15_0002  # pg_try_advisory_lock: the one who prunes
 _MARK_SECONDS = 24 * 3600
 
 
@@ -84,14 +84,14 @@ def prune(*, now: dt.datetime | None = None) -> int:
 @contextmanager
 def _alone() -> Iterator[bool]:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK_KEY])
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [Lock.PRUNE.value])
         (is_mine,) = cursor.fetchone()
     try:
         yield is_mine
     finally:
         if is_mine and connection.is_usable():
             with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(%s)", [_LOCK_KEY])
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [Lock.PRUNE.value])
 
 
 def _each_part(current: Pass) -> None:
@@ -99,10 +99,15 @@ def _each_part(current: Pass) -> None:
     history = current.now - dt.timedelta(days=settings.RETENTION_DAYS)
     _delete(current, AgentStart.objects.filter(at__lt=current.now - KEEP_STARTS))
     _delete(current, Spending.objects.filter(at__lt=current.now - KEEP_SPENDINGS))
+    _delete(current, SpendingDay.objects.filter(date__lt=(current.now - KEEP_SPENDINGS).date()))
+    remembered = current.now - dt.timedelta(seconds=settings.JUDGE_CACHE_SECONDS)
+    _delete(current, RememberedAnswer.objects.filter(at__lt=remembered))
     _delete(current, Session.objects.filter(expire_date__lt=current.now))
     _delete(current, FormSubmission.objects.filter(is_spam=True, submitted_at__lt=history))
     _delete(current, WebhookRejection.objects.filter(at__lt=history))
-    _delete_letters(current, history)
+    letters = current.now - dt.timedelta(days=settings.DEAD_LETTER_DAYS)
+    _delete(current, DeadLetter.objects.filter(at__lt=letters))  # index dead_letter_age
+    _delete_mail(current, history)
     for workspace in Workspace.objects.order_by("?"):
         terms = Terms(workspace, current.now)
         _walk(current, terms, "executions", forgetting.delete_events)
@@ -146,7 +151,7 @@ def _walk(
             return
 
 
-def _delete_letters(current: Pass, before: dt.datetime) -> None:
+def _delete_mail(current: Pass, before: dt.datetime) -> None:
     """Messages that were written to files, where no mail server is set."""
     folder = getattr(settings, "EMAIL_FILE_PATH", None)
     if folder is None or not Path(folder).is_dir():

@@ -1,8 +1,7 @@
 """Row 7 of the path: taking work. `claim` locks gates, asks the claim gates, and moves rows from queued to running.
 
-One transaction per batch. Locks in the order of the house: agent gates (SKIP LOCKED: whoever else
-claims serves other agents), then executions. Limits are decided under the agent's gate, so they are
-exact however many processes claim.
+One transaction per batch. Locks in the order of the house: agent gates (SKIP LOCKED: whoever else claims serves other
+agents), then executions. Limits are decided under the agent's gate, so they are exact however many processes claim.
 """
 
 from __future__ import annotations
@@ -12,16 +11,27 @@ import time
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from django.db import transaction
-from django.db.models import DateTimeField, Exists, F, Func, OuterRef
+from django.db.models import DateTimeField, Exists, F, Func, OuterRef, QuerySet
 from django.db.models.functions import Now
 
 from config.lib import clock, measures
-from executions import completing, full_days, live, logbook, notices, skipping, statements
+from executions import budgets, completing, full_days, live, logbook, notices, skipping, statements
 from executions.fairness import Block, Rooms, Share, share_out
-from executions.gates import Asked, Ready, agent_status, claim_gates, max_age, minute_window
-from executions.models import AgentGate, Execution, Reason
+from executions.gates import (
+    Asked,
+    Ready,
+    agent_status,
+    budget,
+    claim_gates,
+    max_age,
+    minute_window,
+)
+from executions.models import AgentGate, Execution, Losses, Reason
+from executions.places import Shares
+from triggers import sources
 from triggers.models import Trigger, TriggerStatus
 
 ON_FINISH = dt.datetime(
@@ -30,7 +40,16 @@ ON_FINISH = dt.datetime(
 DEFAULT_TIMEOUT_SECONDS = 3600  # of an agent without a limit of its own
 HELD_UP = dt.timedelta(seconds=5)  # a claim waits for no lock: it is never held up as long as this
 LOOK_AT_LEAST = dt.timedelta(minutes=1)  # limits may be raised meanwhile
-_ASKED = ("status", "is_builtin", "max_concurrent", "max_executions_per_hour", "max_age_seconds")
+_ASKED = (
+    "agent_id",
+    "input_mapping",
+    "status",
+    "trigger_type",
+    "is_builtin",
+    "max_concurrent",
+    "max_executions_per_hour",
+    "max_age_seconds",
+)
 EACH_AT_LEAST = 8  # rows read per trigger when many agents wait at once
 
 
@@ -39,24 +58,27 @@ def claim(
     lease: uuid.UUID,
     worker: str,
     places: int,
-    suspects: bool = False,
+    shares: Shares | None = None,
+    losses: Losses = Losses.NONE,
     now: dt.datetime | None = None,
 ) -> list[uuid.UUID]:
     """At most `places` rows, now running under `lease`; the answer is in the order of starting.
 
-    `suspects` takes only rows that lost a worker before, which run alone. `now` is for tests.
+    `shares`: how many of one agent, else any number. `losses`: of workers, of the rows. `now` is for tests.
     """
-    now = now or _moment_to_claim(suspects=suspects)
+    now = now or _moment_to_claim(losses)
     if now is None or places <= 0:
         return []
     began = time.perf_counter()
     with transaction.atomic():
-        gates = _eligible(now, places, suspects=suspects)
+        gates = _eligible(now, places, shares=shares, losses=losses)
         if not gates:
             return []
+        if shares:
+            shares.thinkers = {gate.agent_id for gate in gates if gate.agent.asks_models}
         now = _after_the_last(gates, now)
         each = places if len(gates) == 1 else max(EACH_AT_LEAST, 2 * places // len(gates))
-        ready = _ready([gate.agent_id for gate in gates], each=each, suspects=suspects)
+        ready = _ready([gate.agent_id for gate in gates], each=each, losses=losses)
         triggers = Trigger.objects.only(*_ASKED).in_bulk({row.trigger_id for row in ready})
         wanted = _skip_unwanted(ready, gates, triggers, now)
         asked = Asked(gates, list(triggers.values()), now)
@@ -65,12 +87,15 @@ def claim(
             for gate in claim_gates()
             if any(gate.counts(row) for row in wanted)
         ]
-        share = share_out(
-            wanted, turns=[gate.agent_id for gate in gates], measured=measured, places=places
-        )
+        turns = [gate.agent_id for gate in gates]
+        share = share_out(wanted, turns=turns, measured=measured, places=places, shares=shares)
         claimed = _start(share.chosen, gates, lease=lease, worker=worker, now=now)
         full = full_days.answer(share, gates, now=now)
-        _say_when(gates, share, ready, each=each, now=now, full=full, keep=suspects)
+        held_up = share.blocked_by(budget.NAME)
+        budgets.warn_of_used_up([one.agent for one in gates if one.agent_id in held_up], now=now)
+        _say_when(
+            gates, share, ready, each=each, now=now, full=full, keep=losses is not Losses.NONE
+        )
     if claimed:
         measures.CLAIM.observe(time.perf_counter() - began)
         for row in share.chosen:
@@ -84,25 +109,27 @@ class _ClockTimestamp(Func):
     output_field = DateTimeField()
 
 
-def _moment_to_claim(*, suspects: bool) -> dt.datetime | None:
+def _moment_to_claim(losses: Losses) -> dt.datetime | None:
     """The database's time where there is something to claim: one statement for the many times that there is not."""
-    asked = (
-        Execution.objects.suspects()
-        if suspects
-        else AgentGate.objects.filter(next_eligible_at__lte=Now())
-    )
+    asked: QuerySet[Any] = Execution.objects.suspects(losses)
+    if losses is Losses.NONE:
+        asked = AgentGate.objects.filter(next_eligible_at__lte=Now())
     moments = asked.order_by().annotate(now=_ClockTimestamp()).values_list("now", flat=True)[:1]
     return next((clock.observed(moment) for moment in moments), None)
 
 
-def _eligible(now: dt.datetime, limit: int, *, suspects: bool) -> list[AgentGate]:
+def _eligible(
+    now: dt.datetime, limit: int, *, shares: Shares | None, losses: Losses
+) -> list[AgentGate]:
     """Gates with something to start, least recently served first, locked. Uses gate_eligible, execution_suspect."""
     gates = AgentGate.objects.select_related("agent__workspace").filter(
         agent__workspace__paused=False
     )
-    if suspects:
+    if shares:
+        gates = gates.besides(shares.sated(), thinkers=shares.is_all_thought)
+    if losses is not Losses.NONE:
         gates = gates.filter(
-            Exists(Execution.objects.suspects().filter(agent_id=OuterRef("agent_id")))
+            Exists(Execution.objects.suspects(losses).filter(agent_id=OuterRef("agent_id")))
         )
     else:
         gates = gates.filter(next_eligible_at__lte=now)
@@ -122,10 +149,10 @@ def _after_the_last(gates: Iterable[AgentGate], now: dt.datetime) -> dt.datetime
     return last if now < last < now + HELD_UP else now
 
 
-def _ready(agent_ids: Sequence[uuid.UUID], *, each: int, suspects: bool) -> list[Ready]:
-    rows = statements.run(
-        "select_ready", {"agents": list(agent_ids), "each": each, "suspects": suspects}
-    )
+def _ready(agent_ids: Sequence[uuid.UUID], *, each: int, losses: Losses) -> list[Ready]:
+    least, most = losses.value
+    asked = {"agents": list(agent_ids), "each": each, "least": least, "most": most}
+    rows = statements.run("select_ready", asked)
     return [Ready(*row) for row in rows]
 
 
@@ -160,6 +187,8 @@ def _reason_not_to_start(
     if reason is None and trigger.status != TriggerStatus.ACTIVE and not row.is_test:
         broken = trigger.status == TriggerStatus.ERROR
         reason = Reason.TRIGGER_ERROR if broken else Reason.TRIGGER_DISABLED
+    if reason is None and trigger.trigger_type not in sources.registry:
+        reason = Reason.TRIGGER_DISABLED  # its file is gone
     if reason is None and max_age.is_expired(row, trigger, now):
         reason = Reason.EXPIRED
     return reason

@@ -15,37 +15,68 @@ from dataclasses import dataclass
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Count, Sum
+from django.db.models import Count, Max, Sum
 
 from config.lib import clock, wake
 from config.lib.passing import is_passing
 from executions import alerts, completing, counting, evidence, gate_locks, live, logbook, notices
-from executions.models import AgentGate, AlertKind, Execution, Reason, Status, Step
+from executions.models import (
+    AgentGate,
+    AlertKind,
+    Execution,
+    Reason,
+    RememberedAnswer,
+    Status,
+    Step,
+)
+from executions.models.querysets import ExecutionQuerySet
 from executions.outcome import Outcome
 
 log = logging.getLogger(__name__)
 
-MAX_LOSSES = (
-    3  # the first loss may be a neighbour's fault; then it runs alone, and twice alone is poison
-)
+MAX_LOSSES = 3  # the first two may be a neighbour's fault (executions.suspects); then it ran alone
+
+
+_Pulse = tuple[int, int, int, dt.datetime | None]
 
 
 @dataclass(slots=True)
 class _Sighting:
-    """Of one lease: its pulse, since when it is this, and since when that is strange."""
+    """Of one lease: its pulse, since when it is this, and since when that is strange.
 
-    pulse: tuple[int, int]
+    The pulse: beats, how many rows, the newest of them and the moment of the last claim. Short runs that follow each
+    other never beat, and each look may find one of them.
+    """
+
+    pulse: _Pulse
     since: float
     doubted_at: float | None = None
 
 
-_seen: dict[uuid.UUID, _Sighting] = {}
+_Seen = dict[uuid.UUID, _Sighting]
+_seen: _Seen = {}
+_seen_judges: _Seen = {}
 
 
 def reap(*, monotonic: Callable[[], float] = time.monotonic) -> int:
     """Hands on the runs of leases that stood still; answers how many runs."""
-    leases = _standing_still(monotonic())
+    running = Execution.objects.filter(status=Status.RUNNING)  # index execution_leased
+    leases = _standing_still(running, monotonic(), _seen)
     return sum(_take_away_each(lease) for lease in leases)
+
+
+def reap_judges(*, monotonic: Callable[[], float] = time.monotonic) -> int:
+    """Rows whose judge died are judged again: that is neither an attempt nor a loss. Answers how many rows."""
+    judged = Execution.objects.undecided().exclude(lease=None)  # index execution_judged
+    freed = 0
+    for lease in _standing_still(judged, monotonic(), _seen_judges):
+        RememberedAnswer.objects.drop_of(lease)
+        rows = Execution.objects.judged_under(lease).update(lease=None)
+        _seen_judges.pop(lease, None)
+        log.warning("a judge is gone", extra={"lease": str(lease), "rows": rows})
+        wake.workers()
+        freed += rows
+    return freed
 
 
 def _take_away_each(lease: uuid.UUID) -> int:
@@ -70,26 +101,26 @@ def _take_one_away(lease: uuid.UUID, pk: uuid.UUID) -> int:
         return 0
 
 
-def _standing_still(now: float) -> list[uuid.UUID]:
-    """One query over the running rows (index execution_leased); forgets leases that are gone.
+def _standing_still(held: ExecutionQuerySet, now: float, seen: _Seen) -> list[uuid.UUID]:
+    """One query over the rows that are held; forgets leases that are gone.
 
     A lease that looks lost has a third of LEASE_SECONDS, two beats, to be seen beating: while the
     database was away, nobody could beat and nobody could look.
     """
     rows = (
-        Execution.objects.filter(status=Status.RUNNING)
+        held.exclude(lease=None)
         .order_by()
         .values_list("lease")
-        .annotate(beats=Sum("heartbeat"), runs=Count("pk"))
+        .annotate(Sum("heartbeat"), Count("pk"), Max("position"), Max("deadline_at"))
     )
-    present = {lease: (beats or 0, runs) for lease, beats, runs in rows if lease is not None}
-    for lease in set(_seen) - set(present):
-        del _seen[lease]
+    present: dict[uuid.UUID, _Pulse] = {lease: tuple(pulse) for lease, *pulse in rows}
+    for lease in set(seen) - set(present):
+        del seen[lease]
     lost = []
     for lease, pulse in present.items():
-        known = _seen.get(lease)
+        known = seen.get(lease)
         if known is None or known.pulse != pulse:
-            _seen[lease] = _Sighting(pulse, now)
+            seen[lease] = _Sighting(pulse, now)
         elif known.doubted_at is None:
             if now - known.since >= settings.LEASE_SECONDS * 2 / 3:
                 known.doubted_at = now

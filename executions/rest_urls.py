@@ -6,7 +6,9 @@ from django.urls import URLPattern, URLResolver, path
 
 from config.lib.rest.routing import Router
 from executions.views.agent_runs import AgentSwitches
+from executions.views.drafts import DraftTrigger, SaveDraft
 from executions.views.events import EventsOfTrigger, EventView
+from executions.views.examples import ValidateConditions
 from executions.views.executions import ExecutionsOfTrigger, ExecutionView
 from executions.views.health import healthz, readyz
 from executions.views.metrics import WorkspaceMetrics, installation
@@ -25,8 +27,11 @@ router.register("api/v1/audit", AuditView, basename="audit")
 urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", healthz, name="healthz"),
     path("readyz", readyz, name="readyz"),
+    path("api/v1/triggers/validate-conditions", ValidateConditions.as_view()),
     path("api/v1/triggers/stats", Stats.as_view()),
     path("api/v1/triggers/health", Health.as_view()),
+    path("api/v1/triggers/draft", DraftTrigger.as_view()),
+    path("api/v1/triggers/draft/save", SaveDraft.as_view()),
     path("api/v1/triggers/metrics", WorkspaceMetrics.as_view()),
     path("metrics", installation, name="metrics"),
     path(

@@ -21,6 +21,7 @@ from executions import (
     alerts,
     approving,
     backlog,
+    canary,
     holding,
     live,
     notices,
@@ -30,18 +31,22 @@ from executions import (
 )
 from executions.gates import agent_status
 from executions.models import TERMINAL, AgentGate, AlertKind, Execution, Reason, Step
+from executions.models.querysets import ExecutionQuerySet
 from executions.queue import LOOK_AT_LEAST
 from triggers import schedules
-from triggers.models import Event, Trigger, TriggerStatus
-from triggers.sources import manual
+from triggers.models import ConditionTrial, Event, Trigger, TriggerStatus
+from triggers.sources import database, manual
 
 log = logging.getLogger(__name__)
 
 _swept_at: float | None = None  # by this process's monotonic clock
+_models_seen_at: float | None = None  # likewise
+MODELS_SECONDS = 30.0  # between two looks at whether the examples' models were changed
 AGAIN_SECONDS = 0.5  # ticks that gathered while no worker was there are one
 
 PROMOTED_AT_ONCE = 5_000  # the next tick goes on
 SKIPPED_AT_ONCE = 5_000  # of one agent or trigger
+TRIED_AT_ONCE = 1_000  # trials of examples that are made due
 BUSY_AT_ONCE = (
     500  # triggers with ready rows that one tick looks at; the next tick goes on behind them
 )
@@ -64,11 +69,12 @@ def sweep_if_due(*, monotonic: Callable[[], float] = time.monotonic) -> bool:
 
 
 def sweep() -> None:
-    """Due retries and waits, runs whose host is back, unwanted rows, lost leases, gates to look at again; then wake
-    whom there is work for.
+    """Due schedules, what other programs changed, due retries and waits, runs whose host is back, unwanted rows, lost
+    leases, gates to look at again; then wake whom there is work for, and emit the synthetic event.
     """
     parts: tuple[Callable[[], object], ...] = (
         fire_schedules,
+        tell_captured,
         wake_dispatcher_if_new,
         promote_due,
         holding.release,
@@ -77,8 +83,12 @@ def sweep() -> None:
         skip_unwanted,
         forget_sealed,
         reaper.reap,
+        reaper.reap_judges,
         repair_gates,
         wake_workers_if_eligible,
+        try_changed_models_if_due,
+        wake_triers_if_due,
+        canary.emit_due,
     )
     for part in parts:
         try:
@@ -106,6 +116,21 @@ def _alert_broken(trigger: Trigger, message: str) -> None:
     )
     news = notices.trigger_error(trigger_id=trigger.pk, agent_id=trigger.agent_id, message=message)
     live.push(trigger.workspace_id, news)
+
+
+def tell_captured() -> None:
+    """Also while triggers are switched off: recording goes on."""
+    database.tell(tell_stuck=_alert_stuck)
+
+
+def _alert_stuck(workspace_id: uuid.UUID, what: str) -> None:
+    alerts.raise_alert(
+        workspace_id,
+        AlertKind.DEAD_EVENT,
+        f"A change that another program made ({what}) could not be told as an event, and perhaps more of them: "
+        "an operator sees them with capture_writes status.",
+        dedupe_key="captured",
+    )
 
 
 def wake_dispatcher_if_new() -> None:
@@ -146,14 +171,20 @@ def _skip_of_agents(now: dt.datetime) -> int:
 def _skip_of_triggers(now: dt.datetime) -> int:
     """What waits or retries is skipped when its moment comes."""
     skipped = 0
+    ready, undecided = Execution.objects.ready(), Execution.objects.undecided()
     for trigger_id, _agent_id, status, _first in _busy("skip"):
-        if status == TriggerStatus.ACTIVE:
-            continue
-        reason = Reason.TRIGGER_ERROR if status == TriggerStatus.ERROR else Reason.TRIGGER_DISABLED
-        rows = Execution.objects.ready().filter(trigger_id=trigger_id, is_test=False)
-        ids = rows.order_by("position").values_list("pk", flat=True)[:SKIPPED_AT_ONCE]
-        skipped += skipping.skip(ids, reason=reason, now=now)
+        if status != TriggerStatus.ACTIVE:
+            skipped += _skip_of_trigger(ready.filter(trigger_id=trigger_id), status, now)
+    for trigger_id, status in statements.run("select_undecided_triggers", {}):
+        skipped += _skip_of_trigger(undecided.filter(trigger_id=trigger_id), status, now)
     return skipped
+
+
+def _skip_of_trigger(rows: ExecutionQuerySet, status: str, now: dt.datetime) -> int:
+    reason = Reason.TRIGGER_ERROR if status == TriggerStatus.ERROR else Reason.TRIGGER_DISABLED
+    wanted = rows.filter(is_test=False).order_by("position")
+    ids = wanted.values_list("pk", flat=True)[:SKIPPED_AT_ONCE]
+    return skipping.skip(ids, reason=reason, now=now)
 
 
 def _busy(part: str) -> list[tuple[uuid.UUID, uuid.UUID, str, uuid.UUID | None]]:
@@ -215,7 +246,30 @@ def keep_with_their_agent(agent_id: uuid.UUID, *, trigger_id: uuid.UUID) -> None
 
 
 def wake_workers_if_eligible() -> None:
-    if AgentGate.objects.filter(next_eligible_at__lte=clock.now()).exists():
+    judgeable = Execution.objects.judgeable().filter(workspace__paused=False)
+    if AgentGate.objects.filter(next_eligible_at__lte=clock.now()).exists() or (
+        settings.TRIGGERS_ENABLED and judgeable.exists()
+    ):
         wake.workers()
     if Execution.objects.suspects().exists():
         wake.alone()
+
+
+def try_changed_models_if_due(*, monotonic: Callable[[], float] = time.monotonic) -> None:
+    """Not every second, as it reads all trials."""
+    global _models_seen_at  # noqa: PLW0603 - of this process
+    now = monotonic()
+    if _models_seen_at is None or now - _models_seen_at >= MODELS_SECONDS:
+        _models_seen_at = now
+        try_changed_models()
+
+
+def try_changed_models() -> None:
+    """Examples are due again where another model is asked by now."""
+    if moved := list(ConditionTrial.objects.moved().values_list("pk", flat=True)[:TRIED_AT_ONCE]):
+        ConditionTrial.objects.filter(pk__in=moved).update(due_at=clock.now(), failures=0)
+
+
+def wake_triers_if_due() -> None:
+    if ConditionTrial.objects.due(clock.now()).exists():
+        wake.triers()

@@ -7,10 +7,17 @@ from __future__ import annotations
 from typing import Any
 
 from celery import shared_task
-from celery.signals import worker_init, worker_ready, worker_shutdown, worker_shutting_down
+from celery.signals import (
+    task_prerun,
+    worker_init,
+    worker_ready,
+    worker_shutdown,
+    worker_shutting_down,
+)
+from django.db import close_old_connections
 
-from config.lib import wake
-from executions import alert_mail, dispatcher, executor, heartbeats, prune, sweep
+from config.lib import threads, wake
+from executions import alert_mail, dispatcher, executor, heartbeats, prune, suspects, sweep, trying
 
 _heart = heartbeats.Heart()
 
@@ -30,7 +37,8 @@ def work() -> int:
 @shared_task(name=wake.WORK_ALONE)
 def work_alone() -> int:
     wake.answered(wake.WORK_ALONE)
-    return executor.drain(slots=1, suspects=True)
+    threads.limit(suspects.THREADS)
+    return executor.drain(suspects=True)
 
 
 @shared_task(name="executions.tick")
@@ -45,9 +53,21 @@ def prune_old() -> int:
     return prune.prune()
 
 
+@shared_task(name=wake.TRY)
+def try_examples() -> int:
+    wake.answered(wake.TRY)
+    return trying.try_due()
+
+
 @shared_task(name="executions.mail_alerts")
 def mail_alerts() -> int:
     return alert_mail.mail_due()
+
+
+@task_prerun.connect
+def leave_broken_connections(**_: Any) -> None:
+    """As Django does before each request: else one that the server ended would fail every task from then on."""
+    close_old_connections()
 
 
 @worker_init.connect

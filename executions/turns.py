@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from django.db import InterfaceError, OperationalError, connection, transaction
 
 from config.lib import clock
+from config.lib.locks import Lock
 
-LOCK_KEY = 0x7F15_0001  # pg_advisory_xact_lock: the one dispatcher
 LOCK_TIMEOUT = "1s"
 # The lock asks for what the setting answers, so that it is taken after it.
 _LOCK = """SELECT clock_timestamp(), nextval('executions_batch_begun'), (SELECT last_value FROM executions_batch_ended)
@@ -67,7 +67,7 @@ def take() -> Iterator[Turn]:
 
 def _lock() -> Turn:
     with connection.cursor() as cursor:
-        cursor.execute(_LOCK, [LOCK_TIMEOUT, LOCK_KEY])
+        cursor.execute(_LOCK, [LOCK_TIMEOUT, Lock.DISPATCH.value])
         ((now, number, ended),) = cursor.fetchall()
     return Turn(clock.observed(now), number, after_a_death=number - ended > 1)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import uuid
 
 from agents.models import Agent
 from config.lib import clock
-from executions.gates import Asked, Key, Ready, Room, claim_gates, unsigned_share
-from executions.models import AgentGate, Execution, Status
+from executions.gates import Asked, Key, Ready, Room, budget, claim_gates, unsigned_share
+from executions.models import AgentGate, Execution, Status, Verdict
 from triggers.models import Trigger
 
 COUNTED = 1_000  # rows before this one are counted no further
@@ -19,13 +20,30 @@ def why(execution: Execution) -> str:
     `execution` was read with its agent, trigger and workspace. A query per claim gate, and one for the queue.
     """
     agent, trigger = execution.agent, execution.trigger
-    if execution.status != Status.QUEUED or execution.run_at or agent is None or trigger is None:
+    if execution.status != Status.QUEUED or agent is None or trigger is None:
         return ""
+    if execution.run_at and execution.verdict != Verdict.PENDING:
+        return ""
+    if execution.verdict == Verdict.PENDING:
+        return why_undecided(execution)
     if execution.workspace.paused:
         return "Everything in this workspace is paused. Resume it, and this run goes on."
     return " ".join(
         filter(None, [_full(execution, agent, trigger), _queue_before(execution, trigger)])
     )
+
+
+def why_undecided(execution: Execution) -> str:
+    """A model has still to judge its conditions: it does so now, or what keeps it from that. No query."""
+    if execution.workspace.paused:
+        return (
+            "Everything in this workspace is paused. Resume it, and a model judges its conditions."
+        )
+    if execution.run_at or execution.held_for:
+        return f"Its conditions are not judged yet. {execution.error_message} It goes on by itself."
+    if execution.lease:
+        return "A model is judging its conditions now."
+    return "Waits for a model to judge its conditions."
 
 
 def what_is_full(trigger: Trigger, *, is_unsigned: bool) -> str:
@@ -67,11 +85,14 @@ def _asked(row: Ready, agent: Agent, trigger: Trigger) -> str:
         for key in keys:
             room = rooms.get(key)
             if room is not None and room.places <= 0:
-                return _sentence(gate.name, key[0], room, agent, trigger)
+                said = gate.says(room) if gate.says else ""
+                return said or _sentence(gate.name, key[0], room, agent, trigger, now=asked.now)
     return ""
 
 
-def _sentence(gate: str, whose: str, room: Room, agent: Agent, trigger: Trigger) -> str:
+def _sentence(
+    gate: str, whose: str, room: Room, agent: Agent, trigger: Trigger, *, now: dt.datetime
+) -> str:
     free = f" The next place is free at {room.free_at:%H:%M:%S} UTC." if room.free_at else ""
     if gate == "minute_window":
         limit = agent.limit("max_executions_per_minute")
@@ -83,6 +104,10 @@ def _sentence(gate: str, whose: str, room: Room, agent: Agent, trigger: Trigger)
         return "The agent has done as many runs today as it may."
     if gate == unsigned_share.NAME:
         return f"{unsigned_share.note(agent)} It will be skipped."
+    if gate == budget.NAME:
+        midnight = f"midnight ({agent.workspace.timezone})"
+        goes_on = f"It goes on after {midnight}, or minutes after the budget was raised."
+        return f"{budget.note(agent, now=now)} {goes_on}"
     limit = agent.limit("max_concurrent") if whose == "agent" else trigger.max_concurrent
     return f"As many runs of the {whose} as may be at work at once ({limit}) are at work now."
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import logging
+import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.conf import settings
@@ -28,7 +29,9 @@ log = logging.getLogger(__name__)
 
 MAX_TRIES = 5  # of one message
 BODY_KEPT = 20_000  # characters of a dead letter
+ROOM_AT_ONCE = 100  # letters deleted for a new one: more than one where the bound was lowered
 ENDED_EVERY_SECONDS = 0.3
+STEADY_SECONDS = 10.0  # what breaks down sooner has worked for a moment only
 
 
 class WatchDoor:
@@ -38,26 +41,65 @@ class WatchDoor:
         """`watch` as it was read while it was held."""
         self.trigger = trigger
         self.watch = watch
-        source = sources.find(trigger.trigger_type)
+        source = sources.of(trigger)
         self.config = source.opened(trigger.config, sealed=trigger.sealed)
         self.failures = watch.failures
         self._state: State = watch.state
         self._put_in_error = watch.put_in_error
+        self.on_trial = False
+        self._worked_at: float | None = None
+        self._steadying: asyncio.Task[None] | None = None
 
     @property
     def state(self) -> State:
         return self._state
 
+    @property
+    def was_brief(self) -> bool | None:
+        """Whether it worked for a moment only; None where it never did."""
+        at = self._worked_at
+        return None if at is None else time.monotonic() - at < STEADY_SECONDS
+
     async def works(self) -> None:
+        """On trial, because it broke down at once time and again, failures are forgotten only when it lasts."""
+        self._worked_at = time.monotonic()
+        if self.on_trial:
+            since = clock.reckoned()
+            await in_thread(leases.fence, self.watch, works_since=since)
+            self._steadying = asyncio.create_task(self._steady(since))
+            return
         await in_thread(self._work)
         self.failures = 0
 
+    async def close(self) -> None:
+        if self._steadying is not None:
+            self._steadying.cancel()
+            await asyncio.wait({self._steadying})
+
+    async def _steady(self, since: dt.datetime) -> None:
+        while self.on_trial:
+            await asyncio.sleep(STEADY_SECONDS)
+            try:
+                await in_thread(self._work, since)
+                self.failures, self.on_trial = 0, False
+            except leases.LeaseLost:
+                return
+            except Exception:
+                log.exception("that a source works could not be written down, trying again")
+
+    async def note(self, text: str) -> None:
+        await in_thread(leases.fence, self.watch, note=text[:500])
+
     async def store(
-        self, received: Sequence[Received], *, state: State | None = None
+        self,
+        received: Sequence[Received],
+        *,
+        state: State | None = None,
+        also: Callable[[], None] | None = None,
     ) -> list[uuid.UUID]:
-        if not received and state is None:
+        if not received and state is None and also is None:
             return []
-        return await in_thread(self._store, received, state)
+        return await in_thread(self._store, received, state, also)
 
     async def ended(self, events: Sequence[uuid.UUID]) -> None:
         left = set(events)
@@ -72,10 +114,12 @@ class WatchDoor:
     async def waiting(self, count: int | None) -> None:
         await in_thread(leases.fence, self.watch, waiting=count)
 
-    def _work(self) -> None:
+    def _work(self, since: dt.datetime | None = None) -> None:
         now = clock.now()
         with transaction.atomic():
-            self._fence(works_since=now, failures=0, failing_since=None, last_error="")
+            self._fence(
+                works_since=since or now, failures=0, failing_since=None, last_error="", note=""
+            )
             if self._put_in_error:
                 self._recover(now)
 
@@ -88,7 +132,12 @@ class WatchDoor:
             alerts.settle(AlertKind.TRIGGER_ERROR, trigger_id=self.trigger.pk, now=now)
             log.info("a source works again", extra={"trigger": str(self.trigger.pk)})
 
-    def _store(self, received: Sequence[Received], state: State | None) -> list[uuid.UUID]:
+    def _store(
+        self,
+        received: Sequence[Received],
+        state: State | None,
+        also: Callable[[], None] | None = None,
+    ) -> list[uuid.UUID]:
         now = clock.reckoned()
         fields: dict[str, Any] = {} if state is None else {"state": state}
         if received:
@@ -103,6 +152,8 @@ class WatchDoor:
         with transaction.atomic(), actors.acting_as("system"):
             self._fence(**fields)
             recorded = events.emit_many(drafts)
+            if also:
+                also()
         if state is not None:
             self._state = state
         return [event.pk for event in recorded]
@@ -113,6 +164,7 @@ class WatchDoor:
             self.trigger.workspace_id,
             one.payload,
             topic=one.topic or self.trigger.topic,
+            subject=one.subject,
             source=self.trigger.trigger_type,
             dedupe_key=f"{self.trigger.pk}:{one.key}" if one.key else "",
             occurred_at=one.sent_at,
@@ -134,8 +186,16 @@ class WatchDoor:
             letter.size = len(body)
             letter.save()
             if letter.is_dead:
+                self._make_room()
                 self._tell_dead(letter)
         return letter.is_dead
+
+    def _make_room(self) -> None:
+        """A queue of nothing but rubbish must not fill the disk: the oldest letters go. Index dead_letter_newest."""
+        mine = DeadLetter.objects.filter(trigger=self.trigger, is_dead=True).order_by("-pk")
+        surplus = mine.values_list("pk", flat=True)[settings.DEAD_LETTERS_KEPT :][:ROOM_AT_ONCE]
+        if beyond := list(surplus):
+            DeadLetter.objects.filter(pk__in=beyond).delete()
 
     def _tell_dead(self, letter: DeadLetter) -> None:
         log.warning(

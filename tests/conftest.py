@@ -13,7 +13,16 @@ from config.lib import threads
 from crm import tokens
 from crm.models import SCOPES, Membership, Role, Workspace
 
-pytest_plugins = ["tests.stories", "tests.agents.models", "tests.queues"]
+pytest.register_assert_rewrite("tests.corpus.asking")
+pytest_plugins = [
+    "tests.stories",
+    "tests.agents.models",
+    "tests.agents.mcps",
+    "tests.queues",
+    "tests.folders",
+    "tests.programs",
+    "tests.order",
+]
 
 MakeMember = Callable[..., User]
 MakeClient = Callable[..., APIClient]

@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.db import models
 from django.utils import timezone
 
-from agents.models import ModelProvider
+from agents.models import McpServer, ModelProvider
 from crm.models import Workspace
 from triggers.models import OwnWebhookType, Trigger
 
@@ -38,10 +38,12 @@ def make(model: type[models.Model], *, workspace: Workspace) -> models.Model:
         values["workspace"] = workspace
     if model is ModelProvider:
         values |= {"name": f"p{uuid.uuid4().hex[:12]}", "kind": "openai", "api_key": "sk-any"}
+    if model is McpServer:
+        values |= {"name": f"m{uuid.uuid4().hex[:12]}", "url": "https://tools.example/mcp"}
     if model is OwnWebhookType:
         values |= {"name": f"type-{uuid.uuid4().hex}", "parser": "json"}
     if model is Trigger:
-        values["config"] = {"event_type": "contact_created"}
+        values |= {"trigger_type": "event", "config": {"event_type": "contact_created"}}
     return model._default_manager.create(**values)
 
 
@@ -51,7 +53,7 @@ def _is_required(field: models.Field[Any, Any]) -> bool:
         or field.db_default is not models.NOT_PROVIDED
         or field.null
         or field.primary_key
-    ) and not (field.primary_key and isinstance(field, models.OneToOneField))
+    ) and not (field.primary_key and isinstance(field, (models.OneToOneField, models.CharField)))
     return (
         not given
         and not getattr(field, "auto_now", False)
@@ -60,7 +62,7 @@ def _is_required(field: models.Field[Any, Any]) -> bool:
 
 
 def _value(field: models.Field[Any, Any], workspace: Workspace) -> Any:
-    unique = uuid.uuid4().hex
+    unique = f"r{uuid.uuid4().hex[1:]}"  # a name of any kind: it begins with a letter
     if isinstance(field, models.ForeignKey):
         related = field.related_model
         return (
@@ -72,7 +74,8 @@ def _value(field: models.Field[Any, Any], workspace: Workspace) -> Any:
         return field.choices[0][0]
     by_type: dict[type[models.Field[Any, Any]], Any] = {
         models.CharField: unique[: field.max_length], models.TextField: unique, models.UUIDField: uuid.uuid4(),
-        models.DateTimeField: timezone.now(), models.IntegerField: 1, models.DecimalField: 1,
-        models.BooleanField: False, models.JSONField: {},
+        models.DateTimeField: timezone.now(), models.DateField: timezone.now().date(),
+        models.IntegerField: 1, models.DecimalField: 1, models.BooleanField: False, models.JSONField: {},
+        models.BinaryField: unique.encode(),
     }  # fmt: skip
     return next(value for kind, value in by_type.items() if isinstance(field, kind))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.boot import redis_database_of
+from tests.faults import network
 
 
 @pytest.mark.parametrize(
@@ -17,3 +18,12 @@ from tests.boot import redis_database_of
 )
 def test_each_process_has_a_redis_database(url: str, own: str) -> None:
     assert redis_database_of("gw1", url) == own
+
+
+@pytest.mark.parametrize("answer", ["yes", "no"])
+def test_each_process_collects_what_the_first_found_possible(
+    answer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TESTS_CAN_MAKE_NETWORKS", answer)
+
+    assert network.can_be_made() is (answer == "yes")

@@ -11,23 +11,23 @@ Fields that are not given stay as they are, so that a change may be partial.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import copy
 from typing import Any
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from agents.models import Agent, AgentStatus
 from config.lib.registry import UnknownName, closest
-from crm.models import Workspace
-from triggers import conditions, mapping, plain_fields, sources
+from triggers import condition_fields, mapping_fields, plain_fields, sources, spellings, trials
 from triggers.models import Trigger, TriggerStatus
-from triggers.problems import InvalidTrigger, NameTaken, by_path
+from triggers.problems import InvalidTrigger, NameTaken, TooMany
 from triggers.sources import Problems, Source
 
-__all__ = ["InvalidTrigger", "NameTaken", "apply", "check_conditions", "store"]
+__all__ = ["InvalidTrigger", "NameTaken", "TooMany", "apply", "store"]
 
-ALIASES = {"pipeline_id": "agent_id", "task_parameters": "default_inputs", "is_active": "enabled"}
+Admit = Callable[[Trigger], list[str]]
 REQUIRED = ("name", "agent_id", "trigger_type")
 FIELDS = (
     *plain_fields.READERS,
@@ -37,29 +37,25 @@ FIELDS = (
     "conditions",
     "input_mapping",
 )
-_INSIDE_CONFIG = ("conditions", "input_mapping")  # some programs write them there
 _READ_ONLY = {
-    *(
-        "id",
-        "status",
-        "last_error",
-        "created_at",
-        "updated_at",
-        "created_by",
-        "version",
-        "warnings",
-    ),
+    *("id", "status", "last_error", "created_at", "updated_at", "created_by", "version"),
     *("total_executions", "successful_executions", "failed_executions", "consecutive_failures"),
-    *("last_execution_at", "next_run_time", "webhook_url", "is_builtin"),
+    *("last_execution_at", "next_run_time", "webhook_url", "is_builtin", "warnings", "examples"),
 }
 
 
-def store(trigger: Trigger, fields: Mapping[str, Any]) -> list[str]:
-    """`apply` and save, in one transaction. Raises what `apply` raises, also when two do it at the same time."""
+def store(trigger: Trigger, fields: Mapping[str, Any], *, admit: Admit | None = None) -> list[str]:
+    """`apply` and save, in one transaction. Raises what `apply` raises, also when two do it at the same time.
+
+    `admit` sees the row before it is saved; it may refuse it (InvalidTrigger), change it and warn.
+    """
+    is_new = trigger._state.adding
     try:
         with transaction.atomic():
             warnings = apply(trigger, fields)
+            warnings += admit(trigger) if admit else []
             trigger.save()
+            trials.follow(trigger, is_new=is_new)
     except IntegrityError as error:
         if "trigger_name_once" in str(error):
             raise NameTaken from None
@@ -67,18 +63,20 @@ def store(trigger: Trigger, fields: Mapping[str, Any]) -> list[str]:
     return warnings
 
 
-def apply(trigger: Trigger, fields: Mapping[str, Any]) -> list[str]:
+def apply(trigger: Trigger, fields: Mapping[str, Any], *, agent: Agent | None = None) -> list[str]:
     """Sets the fields on the row, with the topic and the canonical conditions that follow from them; does not save.
 
-    Answers warnings: what is allowed and yet probably not meant. Raises InvalidTrigger or NameTaken, and then
-    leaves the row alone.
+    `agent`: in place of `agent_id`, one that is not stored yet. Answers warnings: what is allowed and yet probably not
+    meant. Raises InvalidTrigger, NameTaken or TooMany, and then leaves the row alone.
     """
-    draft = _Draft(trigger, _plain_names(trigger, fields))
+    draft = _Draft(trigger, spellings.plain(trigger, fields), agent)
     draft.read()
     if draft.problems:
         raise InvalidTrigger(draft.problems)
     if "name" in draft.values and _is_taken(trigger, draft.values["name"]):
         raise NameTaken
+    if trigger._state.adding and not _has_room(trigger.workspace_id):
+        raise TooMany(settings.TRIGGERS_PER_WORKSPACE)
     draft.write()
     return draft.warnings
 
@@ -88,62 +86,25 @@ def _is_taken(trigger: Trigger, name: str) -> bool:
     return same.exclude(pk=trigger.pk).exists()
 
 
-def _plain_names(trigger: Trigger, fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Aliases by their own names, and what some write inside `config` beside it.
-
-    A client that sends back all it got has both names; then the one that it changed is meant.
-    """
-    given = dict(fields)
-    if given.get("trigger_type") in tuple(sources.aliases):
-        given["trigger_type"] = sources.aliases[given["trigger_type"]]
-    for alias, name in ALIASES.items():
-        if alias in given:
-            value = given.pop(alias)
-            if name not in given or given[name] == _current(trigger, name):
-                given[name] = value
-    config = given.get("config")
-    if isinstance(config, dict):
-        moved = {name: config[name] for name in _INSIDE_CONFIG if name in config}
-        given["config"] = {key: value for key, value in config.items() if key not in moved}
-        given = {**moved, **given}
-    return _into_config(trigger, given)
-
-
-def _into_config(trigger: Trigger, given: dict[str, Any]) -> dict[str, Any]:
-    """Fields of the type's configuration that stand beside it go into it; the rest of it stays."""
-    kind = given.get("trigger_type", trigger.trigger_type)
-    names = (
-        sources.find(kind).top_level if isinstance(kind, str) and kind in sources.registry else ()
-    )
-    found = {name: given.pop(name) for name in names if name in given}
-    config = given.get("config", trigger.config if kind == trigger.trigger_type else {})
-    if found and isinstance(config, dict):
-        given["config"] = {**config, **found}
-    return given
-
-
-def _current(trigger: Trigger, name: str) -> Any:
-    """What an answer says of this field now."""
-    if trigger._state.adding:
-        return None
-    value = getattr(trigger, name)
-    return str(value) if isinstance(value, uuid.UUID) else value
+def _has_room(workspace_id: uuid.UUID) -> bool:
+    most: int = settings.TRIGGERS_PER_WORKSPACE
+    return Trigger.objects.visible().filter(workspace_id=workspace_id)[:most].count() < most
 
 
 class _Draft:
     """One reading of what was given: the values to set, and what is wrong or strange with the rest."""
 
-    def __init__(self, trigger: Trigger, given: dict[str, Any]) -> None:
+    def __init__(self, trigger: Trigger, given: dict[str, Any], agent: Agent | None) -> None:
         self.trigger = trigger
         self.given = given
         self.is_new = trigger._state.adding
-        self.values: dict[str, Any] = {}
+        self.values: dict[str, Any] = {"agent": agent} if agent else {}
         self.problems: Problems = {}
         self.warnings: list[str] = []
 
     def read(self) -> None:
         for name in REQUIRED if self.is_new else ():
-            if self.given.get(name) in (None, ""):
+            if self.given.get(name) in (None, "") and name.removesuffix("_id") not in self.values:
                 self._wrong(name, "This field is required.")
                 self.given.pop(name, None)
         for name, read in plain_fields.READERS.items():
@@ -156,7 +117,7 @@ class _Draft:
             self._read_config(source)
         if source and not self.problems:
             self._check_place(source)
-        self._read_mapping()
+        self._read_mapping(source)
         self._read_conditions(source)
         self._tell_unknown()
 
@@ -191,7 +152,9 @@ class _Draft:
         try:
             source = sources.find(name if isinstance(name, str) else "")
         except UnknownName as error:
-            if "trigger_type" in self.given:
+            if not self.is_new and name == self.trigger.trigger_type:
+                self._keep_config(name)
+            elif "trigger_type" in self.given:
                 hint = f" Did you mean {error.suggestion!r}?" if error.suggestion else ""
                 known = ", ".join(sources.registry)
                 self._wrong(
@@ -205,6 +168,11 @@ class _Draft:
             self._wrong("trigger_type", said)
             return None
         return source
+
+    def _keep_config(self, trigger_type: str) -> None:
+        """Nobody knows any more what a type means whose file is gone; the rest of the trigger may change."""
+        if self.given.get("config", self.trigger.config) != self.trigger.config:
+            self._wrong("config", sources.not_installed(trigger_type))
 
     def _read_config(self, source: Source) -> None:
         if (
@@ -254,31 +222,39 @@ class _Draft:
         given = self.given.get("conditions", self.trigger.conditions)
         if "conditions" not in self.given and not self.is_new and "config" not in self.values:
             return
-        try:
-            parsed = conditions.parse(given)
-        except conditions.InvalidConditions as error:
-            self.problems |= by_path("conditions", error.problems)
-            return
-        self.values["conditions"] = parsed.tree
+        schema = None
         if source and not self.problems:
             config = self.values.get("config", self.trigger.config)
-            known = source.within(self.trigger.workspace).payload_schema(config)
-            self.warnings += _strange_fields(parsed, known)
-
-    def _read_mapping(self) -> None:
-        if "input_mapping" not in self.given:
-            return
+            schema = source.within(self.trigger.workspace).payload_schema(config)
         try:
-            self.values["input_mapping"] = plain_fields.json_object(self.given["input_mapping"])
-        except plain_fields.Fault as fault:
-            self._wrong("input_mapping", str(fault))
+            self.values["conditions"], warnings = condition_fields.read(given, schema=schema)
+        except InvalidTrigger as error:
+            self.problems |= error.problems
             return
-        found = mapping.check(self.values["input_mapping"])
-        self.problems |= by_path("input_mapping", found)
+        self.warnings += warnings
+
+    def _read_mapping(self, source: Source | None) -> None:
+        """Whom it asks for what a model extracts follows from the agent too."""
+        if "input_mapping" in self.given:
+            self.values["input_mapping"], problems = mapping_fields.read(
+                self.given["input_mapping"]
+            )
+            self.problems |= problems
+        if not source or self.problems or not self.values.keys() & {"input_mapping", "agent"}:
+            return
+        trigger = self.trigger
+        self.warnings += mapping_fields.warnings(
+            self.values.get("input_mapping", trigger.input_mapping),
+            agent=self.values.get("agent") or trigger.agent,
+            workspace=trigger.workspace,
+            schema=source.within(trigger.workspace).payload_schema(
+                self.values.get("config", trigger.config)
+            ),
+        )
 
     def _tell_unknown(self) -> None:
         for name in self.given.keys() - set(FIELDS) - _READ_ONLY:
-            meant = closest(name, [*FIELDS, *ALIASES])
+            meant = closest(name, [*FIELDS, *spellings.ALIASES])
             hint = f" Did you mean {meant!r}?" if meant else ""
             self.warnings.append(f"Unknown field {name[:100]!r} was ignored.{hint}")
 
@@ -288,37 +264,18 @@ class _Draft:
             _switch(trigger, on=values.pop("enabled"))
         for name, value in values.items():
             setattr(trigger, name, value)
-        source = sources.find(trigger.trigger_type)
-        trigger.topic = source.topic(trigger.config, trigger_id=trigger.pk)
+        if trigger.trigger_type in sources.registry:
+            source = sources.of(trigger)
+            trigger.topic = source.topic(trigger.config, trigger_id=trigger.pk)
         if not self.is_new:
             trigger.version += 1
 
 
-def check_conditions(
-    given: Any, *, workspace: Workspace, trigger_type: Any = None, config: Any = None
-) -> tuple[dict[str, Any], list[str]]:
-    """The canonical tree, and warnings where the type and configuration say what its events look like.
-
-    Raises InvalidTrigger with the paths of what is wrong.
-    """
-    try:
-        parsed = conditions.parse(given)
-    except conditions.InvalidConditions as error:
-        raise InvalidTrigger(by_path("conditions", error.problems)) from None
-    if not isinstance(trigger_type, str) or trigger_type not in sources.registry:
-        return parsed.tree, []
-    source = sources.find(trigger_type).within(workspace)
-    if not isinstance(config, dict) or source.check(config, workspace=workspace):
-        return parsed.tree, []
-    return parsed.tree, _strange_fields(parsed, source.payload_schema(config))
-
-
-def _strange_fields(parsed: conditions.Condition, schema: dict[str, Any]) -> list[str]:
-    return [f"conditions: {problem}" for problem in conditions.field_problems(parsed, schema)]
-
-
 def _switch(trigger: Trigger, *, on: bool) -> None:
     """Only a real change counts: a trigger in error reads as not enabled, and sending that back is no pause."""
+    if on is trigger.enabled:
+        return
+    trigger.waits_for_examples = False
     if on and not trigger.enabled:
         trigger.status, trigger.last_error = TriggerStatus.ACTIVE, ""
     elif not on and trigger.enabled:

@@ -17,6 +17,7 @@ from typing import Any
 
 import jsonschema_rs
 
+from config.lib.problems import path_of
 from config.lib.registry import DuplicateName, Registry
 
 NAME = re.compile(r"[a-z][a-z0-9_]*([.:-][a-z0-9_]+)*\Z")
@@ -36,6 +37,8 @@ class InvalidPayload(ValueError):
 class EventType:
     """`schema` describes the payload; `source` names who emits it.
 
+    `by_strangers`: people outside write what it tells.
+
     `told_to`: the only type of trigger that hears it, where it has a topic of its own and not its name's.
     """
 
@@ -47,6 +50,7 @@ class EventType:
     reserved: bool = True
     group: str = "Application"
     told_to: str = ""
+    by_strangers: bool = False
     _validator: Any = field(default=None, repr=False, compare=False)
 
     def check(self, payload: dict[str, Any]) -> None:
@@ -54,10 +58,7 @@ class EventType:
         if self._validator.is_valid(payload):
             return
         problems = [
-            {
-                "path": ".".join(str(part) for part in error.instance_path),
-                "message": error.message[:300],
-            }
+            {"path": path_of(error.instance_path), "message": error.message[:300]}
             for error in list(self._validator.iter_errors(payload))[:20]
         ]
         raise InvalidPayload(self.name, problems)
@@ -76,6 +77,7 @@ def register(
     reserved: bool = True,
     group: str = "Application",
     told_to: str = "",
+    by_strangers: bool = False,
 ) -> EventType:
     """Adds a type. Raises ValueError where the name is malformed or the sample does not fit the schema."""
     if not NAME.match(name) or len(name) > MAX_NAME:
@@ -89,6 +91,7 @@ def register(
         reserved,
         group,
         told_to,
+        by_strangers,
         jsonschema_rs.Draft202012Validator(schema),
     )
     event_type.check(sample)

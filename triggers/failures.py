@@ -6,12 +6,28 @@ from collections.abc import Collection
 
 from config.lib.rest import Conflict, Failure, Invalid
 from triggers.event_types import InvalidPayload
-from triggers.problems import InvalidTrigger, InvalidType, NameTaken, TypeNameTaken
+from triggers.problems import (
+    ExamplesFailed,
+    ExamplesUntried,
+    InvalidTrigger,
+    InvalidType,
+    NameTaken,
+    TooMany,
+    TypeNameTaken,
+)
 from triggers.sources import Problems
 
 
 def of_trigger(error: InvalidTrigger) -> Failure:
-    """409 for a taken name, else 400 with a code that says which part of the trigger is wrong."""
+    """409 for a taken name and for examples that could not be tried, else 400 with a code that says what is wrong."""
+    if isinstance(error, ExamplesFailed):
+        return of_problems(error.problems, code="examples_failed")
+    if isinstance(error, ExamplesUntried):
+        return Conflict(_first(error.problems), code="examples_untried", details=error.problems)
+    if isinstance(error, TooMany):
+        messages = error.problems[""]
+        details = {"non_field_errors": messages}
+        return Invalid(messages[0], code="too_many_triggers", details=details)
     if isinstance(error, NameTaken):
         return Conflict(_first(error.problems), code="name_taken", details=error.problems)
     return of_problems(error.problems, code=_code(error.problems))

@@ -95,8 +95,13 @@ def leave(lease: uuid.UUID) -> None:
     with transaction.atomic():
         _mine(lease).update(lease=None, works_since=None)
         Listener.objects.filter(pk=lease).delete()
-        long_ago = Now() - dt.timedelta(hours=1)
-        Listener.objects.filter(seen_at__lt=long_ago).delete()
+    forget_gone()
+
+
+def forget_gone() -> int:
+    """Those that were killed; one that only hung writes its row anew."""
+    long_ago = Now() - dt.timedelta(seconds=settings.LISTENER_SECONDS)
+    return Listener.objects.filter(seen_at__lt=long_ago).delete()[0]
 
 
 def fence(watch: Watch, **fields: object) -> None:
@@ -119,6 +124,7 @@ class Overview:
     wanted: int
     working: int
     failing: int
+    noted: int
     silence_seconds: float | None
 
 
@@ -137,6 +143,7 @@ def told(watch: Watch | None) -> dict[str, Any]:
         "failures": watch.failures,
         "failing_since": watch.failing_since,
         "last_error": watch.last_error,
+        "note": watch.note,
         "received": watch.received,
         "last_event_at": watch.last_event_at,
         "lag_ms": watch.lag_ms,

@@ -1,10 +1,12 @@
 """What a run gets as inputs: values picked out of the event, then defaults, then where it came from.
 
-    {"user_id": "$.data.user.id", "first": "$.data.items.0", "channel": "web"}
+    {"user_id": "$.data.user.id", "first": "$.data.items.0", "channel": "web",
+     "amount": {"extract": "the amount that the sender offers, in dollars", "schema": {"type": "number"}}}
 
 A text that starts with `$` is a JSONPath (RFC 9535) into the payload, with one word of our own: a bare
 number after a dot is an index. Everything else is a constant; `$$` at the start of one stands for `$`.
-One match gives its value (null too), several give a list, none leaves the name to the defaults.
+One match gives its value (null too), several give a list, none leaves the name to the defaults. An object with
+`extract` says in words what a model reads out of the event when the run begins (see `triggers.extracts`).
 
 Paths are limited so that none can be slow: one `..`, one filter, four commas, and no regular expressions
 (`match` and `search`), which the library runs with an engine that can be made to explode.
@@ -25,6 +27,7 @@ from jsonpath_rfc9535.tokens import TokenType
 
 from config.lib import json
 from config.lib.problems import Problem
+from triggers import extracts
 
 TRIGGER_EVENT = "_trigger_event"
 MAX_ENTRIES = 100
@@ -65,10 +68,9 @@ def check(mapping: Any) -> list[Problem]:
         ]
     if len(mapping) > MAX_ENTRIES:
         return [Problem("", f"An input mapping has at most {MAX_ENTRIES} entries.")]
-    checked = (
-        _name_problem(name) or _entry_problem(name, entry) for name, entry in mapping.items()
-    )
-    return [problem for problem in checked if problem]
+    if len(extracts.of(mapping)) > extracts.MAX_EXTRACTS:
+        return [Problem("", f"At most {extracts.MAX_EXTRACTS} inputs may be extracted by a model.")]
+    return [problem for name, entry in mapping.items() for problem in _problems(name, entry)]
 
 
 def resolve(
@@ -82,13 +84,14 @@ def resolve(
 
     `meta` is what every run gets: `{"_trigger_event": {"trigger_id", "event_type", "event_id", "timestamp"}}`.
 
-    The values are copies. What comes after MAX_BYTES of mapped values reads "[truncated]".
+    What a model is to extract is left out. The values are copies. What comes after MAX_BYTES of mapped values reads
+    "[truncated]".
     Raises InvalidMapping for a path that `check` refuses.
     """
     mapped: dict[str, Any] = {}
     left = MAX_BYTES
     for name, entry in (mapping or {}).items():
-        found = _values(entry, payload)
+        found = () if extracts.is_one(entry) else _values(entry, payload)
         if found:
             value = json.sanitise(found[0] if len(found) == 1 else found, max_bytes=max(left, 0))
             left -= len(json.dumps(value))
@@ -126,10 +129,20 @@ def _name_problem(name: Any) -> Problem | None:
     return None
 
 
+def _problems(name: Any, entry: Any) -> list[Problem]:
+    if problem := _name_problem(name):
+        return [problem]
+    if extracts.is_one(entry):
+        return extracts.check(name, entry)
+    return [problem] if (problem := _entry_problem(name, entry)) else []
+
+
 def _entry_problem(name: str, entry: Any) -> Problem | None:
     if isinstance(entry, str) and entry.startswith("$") and not entry.startswith("$$"):
         message = _path_problem(entry)
         return Problem(name, message, _dashes_quoted(entry)) if message else None
+    if strange := extracts.meant(entry):
+        return Problem(f"{name}.{strange}", "Unknown field.", "extract")
     try:
         size = len(json.dumps(entry))
     except TypeError:

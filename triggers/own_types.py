@@ -63,6 +63,7 @@ class OwnType(Generic):
         # What reads bodies where there is no code for it.
         built_in = row.parser.lower() in webhook_types.registry
         self._reader = webhook_types.find(row.parser if built_in else "generic")
+        self.accepted_status = _answers_as(row).accepted_status
 
     @property
     def proves(self) -> bool:
@@ -152,12 +153,15 @@ class OwnType(Generic):
         return self.row.validation_required
 
     def answer(self, event_id: str) -> dict[str, Any]:
-        named = self.row.response_format.lower()
-        kind = webhook_types.find(named if named in webhook_types.registry else "generic")
-        return kind.answer(event_id)
+        return _answers_as(self.row).answer(event_id)
 
     def sample(self) -> tuple[dict[str, str], Any]:
         return {}, self.row.sample_payload
+
+
+def _answers_as(row: OwnWebhookType) -> WebhookType:
+    named = row.response_format.lower()
+    return webhook_types.find(named if named in webhook_types.registry else "generic")
 
 
 def payload_schema(row: OwnWebhookType, open_schema: dict[str, Any]) -> dict[str, Any]:

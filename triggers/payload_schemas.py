@@ -15,6 +15,7 @@ from urllib.parse import unquote
 import jsonschema_rs
 
 from config.lib import json
+from config.lib.problems import path_of
 
 MAX_BYTES = 64 * 1024
 MAX_DEPTH = 32
@@ -55,7 +56,7 @@ class PayloadSchema:
             return {}
         found: Faults = {}
         for error in islice(self.validator.iter_errors(body), _MOST_FAULTS):
-            path = ".".join(str(part) for part in error.instance_path) or "body"
+            path = path_of(error.instance_path) or "body"
             found.setdefault(path, []).append(error.message[:300])
         return found
 
@@ -89,7 +90,7 @@ def _compiled(text: bytes) -> PayloadSchema:
         validator = _DRAFTS[draft](schema, retriever=_refuse_to_fetch, pattern_options=_PATTERNS)
     except (ValueError, jsonschema_rs.ReferencingError) as error:
         first = str(error).partition("\n")[0][:200]
-        where = ".".join(str(part) for part in getattr(error, "instance_path", []))
+        where = path_of(getattr(error, "instance_path", []))
         raise UnusableSchema(f"{where}: {first}" if where else first) from None
     return PayloadSchema(validator, weight)
 

@@ -53,6 +53,12 @@ def whole(least: int, most: int) -> Reader:
     return read
 
 
+def share(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise Fault("Give a share from 0 to 1, such as 0.9.")
+    return float(value)
+
+
 def optional(read: Reader) -> Reader:
     """null stands for no limit."""
     return lambda value: None if value is None else read(value)
@@ -87,7 +93,9 @@ READERS: dict[str, Reader] = {
     "cooldown_seconds": whole(0, _YEAR),
     "ignore_cooldown": flag,
     "allow_reentry": flag,
+    "fail_open": flag,
     "max_age_seconds": optional(whole(1, _YEAR)),
     "max_executions_per_hour": optional(whole(1, 1_000_000)),
     "failure_threshold": whole(1, 10_000),
+    "examples_pass_rate": share,
 }

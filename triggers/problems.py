@@ -20,6 +20,14 @@ class InvalidTrigger(Invalid):
     """Of a trigger."""
 
 
+class ExamplesFailed(InvalidTrigger):
+    """Nothing is wrong but what a model makes of the examples: by example, what it said."""
+
+
+class ExamplesUntried(InvalidTrigger):
+    """Nothing is wrong, only the examples could not be tried yet; the messages say why."""
+
+
 class InvalidType(Invalid):
     """Of a workspace's own webhook type."""
 
@@ -36,6 +44,14 @@ class NameTaken(InvalidTrigger):
 
     def __init__(self) -> None:
         super().__init__({"name": ["A trigger with this name exists already."]})
+
+
+class TooMany(InvalidTrigger):
+    """Nothing is wrong, only the workspace has as many triggers as it may have."""
+
+    def __init__(self, most: int) -> None:
+        message = f"This workspace may have {most:,} triggers, and has them; delete one first."
+        super().__init__({"": [message]})
 
 
 def by_path(field: str, problems: list[Problem]) -> Problems:

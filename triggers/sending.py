@@ -24,12 +24,13 @@ class CannotSend(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What was sent, and what the sender would have read. `event_id` where it was accepted."""
+    """What was sent, and what the sender would have read. `event_id` where it was accepted; `is_new`: stored now."""
 
     method: str
     headers: dict[str, str]
     status: int
     answer: dict[str, Any]
+    is_new: bool = False
 
     @property
     def event_id(self) -> str:
@@ -69,7 +70,7 @@ def send_test(trigger: Trigger, body: dict[str, Any], *, peer: str) -> Sent:
     )
     answer = receiving.receive_alone(arrival)
     if isinstance(answer, Answer):
-        return Sent(method, seen, answer.status, answer.body)
+        return Sent(method, seen, answer.status, answer.body, answer.is_new)
     said: dict[str, Any] = {"error_code": answer.code, "error_message": answer.message}
     if answer.fields:
         said["details"] = answer.fields

@@ -4,7 +4,61 @@ from __future__ import annotations
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
+
+from triggers import extracts
+
+_EXTRACT = {
+    "type": "object",
+    "description": "A value that a model reads out of the event when the run begins. Where `schema` allows null, null "
+    "stands for what the event does not tell; else the run fails.",
+    "properties": {
+        "extract": {
+            "type": "string",
+            "maxLength": extracts.MAX_WORDS,
+            "description": "What the value is, in words.",
+        },
+        "schema": {"type": "object", "description": "JSON Schema of the value."},
+        "context_fields": {
+            "type": "array",
+            "items": {"type": "string"},
+            "maxItems": extracts.MAX_CONTEXT_FIELDS,
+            "description": "Paths of the fields that the model sees, such as parsed.text; by default the whole event.",
+        },
+        "model": {
+            "type": "string",
+            "maxLength": extracts.MAX_MODEL,
+            "description": "provider:model; by default the agent's, else the workspace's.",
+        },
+    },
+    "required": ["extract", "schema"],
+    "additionalProperties": False,
+}
+
+
+@extend_schema_field(
+    {
+        "type": "object",
+        "additionalProperties": {
+            "anyOf": [
+                {"type": "string", "description": "A JSONPath into the event, or a text."},
+                _EXTRACT,
+                {"description": "Any other value is taken as it is."},
+            ]
+        },
+        "description": "Names of inputs to where their values come from.",
+        "example": {
+            "chat_id": "$.parsed.chat_id",
+            "amount": {
+                "extract": "the amount that the sender offers, in dollars",
+                "schema": {"type": ["number", "null"]},
+            },
+        },
+    }
+)
+class InputMapping(serializers.DictField):
+    """In the API's description both forms of an entry are told."""
 
 
 class Emission(serializers.Serializer[dict[str, Any]]):
@@ -28,11 +82,26 @@ class EmittedList(serializers.Serializer[dict[str, Any]]):
 
 
 class ConditionsBody(serializers.Serializer[dict[str, Any]]):
-    conditions = serializers.JSONField(help_text="A flat list of rules, or a tree.")
+    conditions = serializers.JSONField(
+        allow_null=True, help_text="A flat list of rules, or a tree."
+    )
     trigger_type = serializers.CharField(
         required=False, help_text="With config: fields are held against its events."
     )
     config = serializers.DictField(required=False)
+    agent_id = serializers.UUIDField(
+        required=False,
+        allow_null=True,
+        help_text="Whose model judges conditions in words that name none.",
+    )
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        """`try` is a word of Python's."""
+        wants = serializers.BooleanField(
+            required=False,
+            help_text="Ask the models about the examples; needs agent_id and scope run.",
+        )
+        return {**super().get_fields(), "try": wants}
 
 
 class ValidConditions(serializers.Serializer[dict[str, Any]]):
@@ -66,7 +135,7 @@ class TriggerBody(serializers.Serializer[dict[str, Any]]):
     trigger_type = serializers.CharField()
     config = serializers.DictField(required=False)
     conditions = serializers.JSONField(required=False)
-    input_mapping = serializers.DictField(required=False)
+    input_mapping = InputMapping(required=False)
     default_inputs = serializers.DictField(required=False)
 
 
@@ -130,6 +199,7 @@ class UploadedType(WebhookTypeSerializer):
 class TrialBody(serializers.Serializer[dict[str, Any]]):
     """A request as the sender would make it. `definition`: a type to try that is not stored."""
 
+    is_closed = True
     body = serializers.JSONField(required=False, help_text="By default the sample of the type.")
     raw = serializers.CharField(required=False, help_text="In place of body: the text itself.")
     headers = serializers.DictField(child=serializers.CharField(), required=False)

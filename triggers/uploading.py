@@ -154,7 +154,8 @@ def attempt(row: OwnWebhookType, request: Incoming, *, config: Mapping[str, Any]
     found: dict[str, Any] = dict.fromkeys(
         ("error_code", "reason", "parse_error", "schema_error"), ""
     )
-    found |= {"accepted": True, "status": 202, "details": {}, "parsed": {}, "schema_valid": None}
+    found |= {"accepted": True, "status": kind.accepted_status}
+    found |= {"details": {}, "parsed": {}, "schema_valid": None}
     now = clock.now().timestamp()
     if given.get("secret"):
         signed = {**request.headers, **_lower(Generic.sign(kind, request.body, given, now=now))}

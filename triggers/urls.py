@@ -17,7 +17,6 @@ router.register("api/v1/webhook-types", WebhookTypeView, basename="webhook-type"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/triggers/emit", views.Emit.as_view()),
     path("api/v1/triggers/validate", views.Validate.as_view()),
-    path("api/v1/triggers/validate-conditions", views.ValidateConditions.as_view()),
     path("api/v1/triggers/validate-cron", views.ValidateCron.as_view()),
     *router.urls,
 ]

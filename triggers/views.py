@@ -1,6 +1,7 @@
 """Checking triggers before they are saved, and emitting custom events.
 
-The triggers themselves are in `executions.views.triggers`: their answers need figures that only executions know.
+The triggers themselves are in `executions.views.triggers`: their answers need figures that only executions know; so is
+the check of conditions (`executions.views.examples`), which may ask a model.
 """
 
 from __future__ import annotations
@@ -27,13 +28,11 @@ from triggers import failures as answers
 from triggers.event_types import InvalidPayload
 from triggers.models import Trigger
 from triggers.serializers import (
-    ConditionsBody,
     CronBody,
     Emission,
     Emitted,
     EmittedList,
     TriggerBody,
-    ValidConditions,
     ValidCron,
     ValidTrigger,
 )
@@ -60,6 +59,7 @@ class Emit(WorkspaceView):
 
     throttle_classes = (EmitThrottle, EmitEventsThrottle)
     parser_classes = (ObjectOrListParser,)
+    refuses_unknown = True
 
     @extend_schema(
         request=PolymorphicProxySerializer(
@@ -115,7 +115,11 @@ class Validate(WorkspaceView):
 
     scopes: ClassVar[dict[str, str]] = {"post": "read"}
 
-    @extend_schema(request=TriggerBody, responses=ValidTrigger, operation_id="triggers_validate")
+    @extend_schema(
+        request=TriggerBody,
+        responses={200: ValidTrigger, **failures(404)},
+        operation_id="triggers_validate",
+    )
     def post(self, request: Request) -> Response:
         body: Any = request.data
         trigger = self._trigger(body.get("id"))
@@ -142,32 +146,10 @@ class Validate(WorkspaceView):
         return get_object_or_404(Trigger, pk=pk, workspace=self.workspace)
 
 
-class ValidateConditions(WorkspaceView):
-    """Checks conditions, and answers them in the form in which they are stored."""
-
-    scopes: ClassVar[dict[str, str]] = {"post": "read"}
-
-    @extend_schema(
-        request=ConditionsBody,
-        responses=ValidConditions,
-        operation_id="triggers_validate_conditions",
-    )
-    def post(self, request: Request) -> Response:
-        body: Any = request.data
-        try:
-            tree, warnings = blueprint.check_conditions(
-                _tree(body),
-                workspace=self.workspace,
-                trigger_type=body.get("trigger_type"),
-                config=body.get("config"),
-            )
-        except blueprint.InvalidTrigger as error:
-            raise answers.of_trigger(error) from None
-        return Response({"valid": True, "canonical": tree, "warnings": warnings})
-
-
 class ValidateCron(WorkspaceView):
     """Says a cron expression in words, and when it fires next."""
+
+    refuses_unknown = True
 
     scopes: ClassVar[dict[str, str]] = {"post": "read"}
 
@@ -180,16 +162,3 @@ class ValidateCron(WorkspaceView):
         if problems:
             raise answers.of_problems(problems, code="invalid_cron")
         return Response({"valid": True, **cron.preview(expression, zone, now=clock.reckoned())})
-
-
-def _tree(body: dict[str, Any]) -> Any:
-    """The conditions of a body; a body that is itself a tree is taken as one."""
-    if not {"type", "logic", "rules", "field"}.isdisjoint(body):
-        return body
-    if "conditions" not in body:
-        raise Invalid(
-            "conditions: This field is required.",
-            code="invalid_conditions",
-            details={"conditions": ["This field is required."]},
-        )
-    return body["conditions"]

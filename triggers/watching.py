@@ -16,7 +16,7 @@ from __future__ import annotations
 import datetime as dt
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -46,6 +46,7 @@ class Received:
     key: str = ""
     sent_at: dt.datetime | None = None
     topic: str = ""  # the trigger's own by default
+    subject: str = ""
 
 
 class Door(Protocol):
@@ -59,12 +60,21 @@ class Door(Protocol):
         """What was stored with the last events."""
 
     async def works(self) -> None:
-        """The peer answers: failures are forgotten, an error that they had led to is taken back."""
+        """The peer answers: failures and notes are forgotten, an error that they had led to is taken back."""
+
+    async def note(self, text: str) -> None:
+        """It works, but not as it should: for whoever runs the installation. Empty takes it back."""
 
     async def store(
-        self, received: Sequence[Received], *, state: State | None = None
+        self,
+        received: Sequence[Received],
+        *,
+        state: State | None = None,
+        also: Callable[[], None] | None = None,
     ) -> list[uuid.UUID]:
         """Records the events, and the state, in one transaction; answers when it has committed: the events' ids.
+
+        `also` writes the source's own rows in the same transaction.
 
         Raises `leases.LeaseLost` where somebody else watches this source by now, and whatever a message is at fault
         for.

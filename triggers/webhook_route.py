@@ -200,7 +200,7 @@ def _measure(answer: Answer | Refused, seconds: float) -> None:
     if isinstance(answer, Refused):
         measures.WEBHOOKS.add("refused", answer.code)
     else:
-        measures.WEBHOOKS.add("accepted" if answer.status == 202 else "answered", "")
+        measures.WEBHOOKS.add("accepted" if answer.is_new else "answered", "")
 
 
 def _headers(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:

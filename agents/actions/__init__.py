@@ -37,9 +37,11 @@ class Effect(StrEnum):
 class ActionFailed(Exception):
     """An expected failure, said in words for the workspace owner. `retry_after`: seconds that the peer asked for;
     `host`: the host outside whose fault it is, as `agents.hosts` names it. `is_answer`: a host said so, and is well.
+    `answered`: what a model answered that is of no use, for people to read.
     """
 
     is_answer = False
+    answered: dict[str, Any] | None = None
 
     def __init__(
         self,
@@ -107,7 +109,7 @@ class Scene:
     instructions: str = ""
     meter: Meter | None = None  # guards the budgets that a call of a model counts toward
     tell: Callable[[str], None] | None = None  # hears a text while it is written
-    # What the step took, filled in by an action that asks a model: {"model", "input_tokens", "output_tokens"}.
+    # What the step took, filled in by an action that asks a model: {"model", "input_tokens", "output_tokens", "cost"}.
     usage: dict[str, Any] = field(default_factory=dict)
 
 
@@ -119,6 +121,9 @@ class Action:
     """`schema`: JSON Schema of the params as an editor shows them; see the module. Params hold texts with variables;
     `perform(scene, params)` gets them rendered and answers a JSON-shaped output. It is a plain function where the
     effect is DATABASE, and runs inside the step's transaction; else it is `async`.
+
+    `reaches(params)`: whether it changes or tells something outside even where whom it reaches is fixed; by default so
+    where nothing in its schema says whom.
 
     `raw`: params that the action gets with their variables unfilled, because it tells data apart from text.
     `effect_of(params)` refines the effect for some params (a GET is repeatable). `check(params, workspace)` -> problems
@@ -132,6 +137,7 @@ class Action:
     effect: Effect
     perform: Perform
     effect_of: Callable[[dict[str, Any]], Effect] | None = None
+    reaches: Callable[[Mapping[str, Any]], bool] | None = None
     raw: tuple[str, ...] = ()
     check: Callable[[dict[str, Any], Workspace], dict[str, str]] | None = None
     icon: str = "bolt"

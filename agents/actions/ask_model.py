@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
+
 from agents import actions, llm, params, templating
 from agents.actions import ActionFailed, Effect, Scene
 from agents.llm import Question, providers, schemas
@@ -47,7 +49,7 @@ SCHEMA: dict[str, Any] = {
             "title": "Timeout in seconds",
             "minimum": 1,
             "maximum": 600,
-            "default": llm.SECONDS,
+            "default": settings.MODEL_CALL_SECONDS,
         },
     },
     "required": ["prompt"],
@@ -90,11 +92,15 @@ async def perform(scene: Scene, values: dict[str, Any]) -> Any:
         messages=[llm.data(fields, secrets=scene.secrets)],
         schema=params.mapping(values, "output_schema") or None,
         max_output_tokens=int(tokens or llm.MAX_OUTPUT_TOKENS),
-        seconds=seconds or llm.SECONDS,
+        seconds=seconds or settings.MODEL_CALL_SECONDS,
         secrets=scene.secrets,
         meter=scene.meter,
     )
-    answer = await llm.ask(question, tell=scene.tell)
+    try:
+        answer = await llm.ask(question, tell=scene.tell)
+    except llm.Unusable as error:
+        scene.usage.update(error.taken)
+        raise
     scene.usage.update(llm.told(answer))
     return json.sanitise(answer.value if question.schema else answer.text)
 

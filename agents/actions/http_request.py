@@ -122,6 +122,7 @@ def effect_of(values: dict[str, Any]) -> Effect:
     schema=SCHEMA,
     effect=Effect.OUTSIDE,
     effect_of=effect_of,
+    reaches=lambda params: _method(params) not in _SAFE,
     check=check,
     icon="public",
     output_sample={

@@ -22,19 +22,25 @@ import asyncio
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from decimal import Decimal
+from typing import Any
+
+from django.conf import settings
 
 from agents import hosts
 from agents.actions import ActionFailed
 from agents.llm import offline, providers, schemas
+from agents.llm.meters import Meter as Meter
+from agents.llm.meters import Usage as Usage
 from agents.llm.providers import Provider
 from config.lib import json
+from config.lib.problems import path_of
 from config.lib.secrets import redact
 from config.lib.threads import in_thread
 
-SECONDS = 120.0  # one answer takes no longer
 MAX_OUTPUT_TOKENS = 4096
 MAX_DATA = 60_000  # bytes of data in one message; the rest reads "[truncated]"
+SHOWN = 1_000  # letters of an answer of no use, in its failure
 ANSWER = "answer"  # the name of the tool that carries a typed answer
 
 _APART = (
@@ -57,6 +63,7 @@ class Unusable(ActionFailed):
     def __init__(self, message: str, usage: Usage | None = None) -> None:
         super().__init__(message)
         self.usage = usage
+        self.taken: dict[str, Any] = {}  # see `told`, where the model took something
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,29 +86,6 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Usage:
-    """Tokens of one call, as the provider counted them."""
-
-    input_tokens: int = 0
-    output_tokens: int = 0
-
-    def __add__(self, other: Usage) -> Usage:
-        return Usage(
-            self.input_tokens + other.input_tokens, self.output_tokens + other.output_tokens
-        )
-
-
-class Meter(Protocol):
-    """Guards a budget: asked before each call, told after it."""
-
-    async def reserve(self, model: str, *, most: Usage) -> Any:
-        """A ticket for a call that takes `most` at most. Raises ActionFailed where the budget has no room for it."""
-
-    async def settle(self, ticket: Any, used: Usage | None) -> None:
-        """What the call took; None where it was not made."""
-
-
-@dataclass(frozen=True, slots=True)
 class Question:
     """One call of a model. `schema`: JSON Schema of a typed answer (an object), else the answer is text.
     `secrets`: texts that the model must not see.
@@ -114,7 +98,7 @@ class Question:
     tools: Sequence[Tool] = ()
     schema: dict[str, Any] | None = None
     max_output_tokens: int = MAX_OUTPUT_TOKENS
-    seconds: float = SECONDS
+    seconds: float = field(default_factory=lambda: settings.MODEL_CALL_SECONDS)
     secrets: tuple[str, ...] = ()
     meter: Meter | None = None
 
@@ -128,7 +112,8 @@ class Question:
 @dataclass(frozen=True, slots=True)
 class Answer:
     """`value`: the typed answer where a schema asked for one and no tool is wanted first. `carry`: what a provider
-    wants to see again in the next turn, as it gave it (thoughts that it signed).
+    wants to see again in the next turn, as it gave it (thoughts that it signed). `cost` in dollars, where a meter
+    knows it.
     """
 
     model: str
@@ -137,15 +122,17 @@ class Answer:
     calls: tuple[Call, ...] = ()
     usage: Usage = field(default_factory=Usage)
     carry: list[Any] | None = None
+    cost: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """A value that fits its schema, and what it took."""
+    """A value that fits its schema, and what it took; `cost` as of an Answer."""
 
     value: dict[str, Any]
     model: str
     usage: Usage
+    cost: Decimal | None = None
 
 
 def data(fields: Mapping[str, Any], *, secrets: tuple[str, ...] = ()) -> Message:
@@ -161,17 +148,21 @@ async def ask(question: Question, *, tell: Tell | None = None) -> Answer:
     ticket = (
         await question.meter.reserve(question.model, most=question.most) if question.meter else None
     )
-    used: Usage | None = None
+    used, cost, answer = None, None, None
     try:
         answer = await _ask(question, provider, tell)
         used = answer.usage
-        return checked(question, answer)
+        outcome: Answer | Unusable = checked(question, answer)
     except Unusable as error:
-        used = error.usage or used
-        raise
+        outcome, used = error, error.usage or used
     finally:
         if question.meter:
-            await question.meter.settle(ticket, used)
+            cost = await question.meter.settle(ticket, used)
+    if isinstance(outcome, Unusable):
+        outcome.taken = _taken(question.model, used, cost) if used else {}
+        outcome.answered = {"text": answer.text, "value": answer.value} if answer else None
+        raise outcome
+    return replace(outcome, cost=cost)
 
 
 async def fill(
@@ -182,7 +173,7 @@ async def fill(
     fields: Mapping[str, Any],
     schema: dict[str, Any],
     examples: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]] = (),
-    seconds: float = SECONDS,
+    seconds: float | None = None,
     secrets: tuple[str, ...] = (),
     meter: Meter | None = None,
 ) -> Filled:
@@ -201,12 +192,12 @@ async def fill(
         instructions=instructions,
         messages=messages,
         schema=schema,
-        seconds=seconds,
+        seconds=seconds or settings.MODEL_CALL_SECONDS,
         secrets=secrets,
         meter=meter,
     )
     answer = await ask(question)
-    return Filled(answer.value, answer.model, answer.usage)
+    return Filled(answer.value, answer.model, answer.usage, answer.cost)
 
 
 async def _ask(question: Question, provider: Provider, tell: Tell | None) -> Answer:
@@ -245,25 +236,32 @@ def checked(question: Question, answer: Answer) -> Answer:
         return answer
     value = answer.value if answer.value is not None else _read(answer.text)
     if not isinstance(value, dict):
-        raise Unusable(
-            "The model answered with a text, not with the fields asked for.", answer.usage
-        )
+        problem = "The model answered with a text, not with the fields asked for."
+        raise _misfit(problem, answer.text, answer)
     for error in schemas.validator(question.schema).iter_errors(value):
-        where = "".join(f".{part}" for part in error.instance_path)
-        message = (
-            f"The model's answer does not fit: {where.lstrip('.') or 'it'}: {error.message[:300]}"
-        )
-        raise Unusable(message, answer.usage)
+        where = path_of(error.instance_path) or "it"
+        problem = f"The model's answer does not fit: {where}: {error.message[:300]}"
+        raise _misfit(problem, _text(value), answer)
     return replace(answer, value=value)
 
 
-def told(answer: Answer) -> dict[str, Any]:
-    """What an answer took, as a journal keeps it."""
-    usage = answer.usage
+def _misfit(problem: str, said: str, answer: Answer) -> Unusable:
+    """With what was said: who looks at the failure later has nothing else."""
+    shown = f" It answered: {said[:SHOWN]}" if said.strip() else ""
+    return Unusable(f"{problem}{shown}", answer.usage)
+
+
+def told(answer: Answer | Filled) -> dict[str, Any]:
+    """What an answer took, as a journal keeps it; `cost` is null where no price is known."""
+    return _taken(answer.model, answer.usage, answer.cost)
+
+
+def _taken(model: str, usage: Usage, cost: Decimal | None) -> dict[str, Any]:
     return {
-        "model": answer.model,
+        "model": model,
         "input_tokens": usage.input_tokens,
         "output_tokens": usage.output_tokens,
+        "cost": None if cost is None else float(cost),
     }
 
 

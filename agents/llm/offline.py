@@ -3,7 +3,8 @@
 The same question always gets the same answer, and each answer says what it is. The rules: each tool is asked for once,
 in the order given, where its required arguments can be filled; then comes the answer. A field is filled from the data
 where the data has one of its name; a choice takes the first that the data or the instructions speak of; a text quotes
-the data.
+the data. Where null is allowed, what the data does not have by its name is null. Whoever asks for a shape of its own
+may bring rules of its own for it, known by the schema's title (`fills`).
 """
 
 from __future__ import annotations
@@ -22,6 +23,19 @@ MAX_TEXT = 600
 _TECHNICAL = ("source", "type", "event_type", "timestamp", "currency", "kind")
 _WORD = re.compile(r"\w+")
 
+Fill = Callable[[dict[str, Any]], dict[str, Any]]  # the data that was told last -> a value
+_own_fills: dict[str, Fill] = {}
+
+
+def fills(title: str) -> Callable[[Fill], Fill]:
+    """Decorator: these rules fill schemas of this title."""
+
+    def add(fill: Fill) -> Fill:
+        _own_fills[title] = fill
+        return fill
+
+    return add
+
 
 def answer(question: Question) -> Answer:
     from agents.llm import Answer
@@ -31,6 +45,9 @@ def answer(question: Question) -> Answer:
     usage = _usage(question)
     if call is not None:
         return Answer("offline:rules", calls=(call,), usage=usage)
+    if question.schema is not None and (own := _own_fills.get(question.schema.get("title", ""))):
+        given: dict[str, Any] = question.messages[-1].get("data") or {}
+        return Answer("offline:rules", value=own(given), usage=usage)
     if question.schema is not None:
         value = _value(question.schema, told, name="", wanted=question.instructions)
         return Answer("offline:rules", value=value, usage=usage)
@@ -90,8 +107,20 @@ def _value(schema: dict[str, Any], told: dict[str, Any], *, name: str, wanted: s
         return _chosen(choices, told, wanted)
     kind = schema.get("type", "string")
     kind = next((one for one in kind if one != "null"), "null") if isinstance(kind, list) else kind
+    if _may_be_null(schema) and not _is_known(kind, told.get(name)):
+        return None
     fill: Callable[..., Any] = _BY_KIND.get(kind, _text)
     return fill(schema, told, name, wanted)
+
+
+def _may_be_null(schema: dict[str, Any]) -> bool:
+    return "null" in schema.get("type", ()) or {"type": "null"} in schema.get("anyOf", ())
+
+
+def _is_known(kind: str, value: Any) -> bool:
+    if isinstance(value, bool):
+        return kind == "boolean"
+    return isinstance(value, _KNOWN_AS.get(kind, ()))
 
 
 def _object(schema: dict[str, Any], told: dict[str, Any], _name: str, wanted: str) -> Any:
@@ -105,9 +134,9 @@ def _array(schema: dict[str, Any], told: dict[str, Any], name: str, wanted: str)
     return [_value(schema.get("items", {}), told, name=name, wanted=wanted)]
 
 
-def _boolean(_schema: dict[str, Any], told: dict[str, Any], name: str, wanted: str) -> bool:
+def _boolean(schema: dict[str, Any], told: dict[str, Any], name: str, wanted: str) -> bool:
     known = told.get(name)
-    return known if isinstance(known, bool) else _speaks_of(wanted, told)
+    return known if isinstance(known, bool) else _speaks_of(schema.get("description", wanted), told)
 
 
 def _text(schema: dict[str, Any], told: dict[str, Any], name: str, _wanted: str) -> str:
@@ -136,6 +165,8 @@ _BY_KIND: dict[str, Callable[..., Any]] = {
     "integer": _number,
     "null": _null,
 }
+
+_KNOWN_AS: dict[str, Any] = {"string": str | int | float, "number": int | float, "integer": int}
 
 
 def _chosen(choices: list[Any], told: dict[str, Any], wanted: str) -> Any:

@@ -17,6 +17,10 @@ Problems = dict[str, list[str]]
 OFFLINE = "offline"
 COMPATIBLE = "openai-compatible"
 RULES = "offline:rules"
+UNHEARD = (
+    "It has instructions and no model that follows them. Give it one, such as openai:gpt-5.6, or "
+    f"{RULES}, which is no language model."
+)
 
 # Kinds that are known by name: the variables with their key, and where they are asked. Others of pydantic-ai work too.
 KINDS: dict[str, tuple[tuple[str, ...], str]] = {
@@ -50,13 +54,17 @@ class NoProvider(ActionFailed):
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """Whom to ask, and as what. `kind` as pydantic-ai names it; `api_key` and `base_url` empty: its own defaults."""
+    """Whom to ask, and as what. `kind` as pydantic-ai names it; `api_key` and `base_url` empty: its own defaults.
+
+    `is_own`: the workspace's, which says where to go: no key of the server's environment may go there.
+    """
 
     name: str
     kind: str
     model: str
     base_url: str = ""
     api_key: str = ""
+    is_own: bool = False
 
     @property
     def host(self) -> str:
@@ -91,7 +99,7 @@ def choose(model: str, rows: Iterable[ModelProvider]) -> Provider:
         return Provider(OFFLINE, OFFLINE, rest)
     row = next((row for row in rows if row.name == name), None)
     if row is not None:
-        return Provider(name, row.kind, rest, row.base_url, row.api_key)
+        return Provider(name, row.kind, rest, row.base_url, row.api_key, is_own=True)
     return _of_environment(name, rest)
 
 
@@ -116,6 +124,19 @@ def _of_environment(name: str, model: str) -> Provider:
     )
 
 
+def model_for(agent: Agent, given: str = "") -> str:
+    """The model that thinks for an agent's triggers: the one that is named, else the agent's, else the workspace's.
+
+    Empty where nobody says which. `agent` was read with its workspace.
+    """
+    return given or agent.model or agent.workspace.default_model
+
+
+def is_sendable(key: str) -> bool:
+    """Whether a header can carry it."""
+    return key.isascii() and key.isprintable() and " " not in key
+
+
 def check(row: ModelProvider, *, before: ModelProvider | None = None) -> Problems:
     """What is wrong with a provider, by field. `before`: the row as it is stored; its key goes to no other address."""
     problems: Problems = {}
@@ -131,12 +152,21 @@ def check(row: ModelProvider, *, before: ModelProvider | None = None) -> Problem
         problems["base_url"] = [problem]
     elif not row.base_url and row.kind in NEED_A_BASE_URL:
         problems["base_url"] = ["Give the server's address, such as http://models.example/v1."]
-    if not row.api_key and row.kind in KINDS and row.kind not in WITHOUT_A_KEY:
-        problems["api_key"] = ["Give the key."]
-    moved = before is not None and (before.base_url, before.kind) != (row.base_url, row.kind)
-    if moved and before is not None and row.api_key and row.api_key == before.api_key:
-        problems["api_key"] = ["Give the key again: it was given for another address."]
+    if problem := _problem_of_key(row, before):
+        problems["api_key"] = [problem]
     return problems
+
+
+def _problem_of_key(row: ModelProvider, before: ModelProvider | None) -> str:
+    if not row.api_key:
+        needs_one = row.kind in KINDS and row.kind not in WITHOUT_A_KEY
+        return "Give the key." if needs_one else ""
+    if not is_sendable(row.api_key):
+        return "A key has no spaces, line breaks, or letters with accents."
+    moved = before is not None and (before.base_url, before.kind) != (row.base_url, row.kind)
+    if moved and before is not None and row.api_key == before.api_key:
+        return "Give the key again: it was given for another address."
+    return ""
 
 
 def problem_of(model: str, rows: Iterable[ModelProvider]) -> str:
@@ -154,7 +184,7 @@ def problem_of_agent(agent: Agent, rows: Iterable[ModelProvider] | None = None) 
     named = [str(params.get("model") or "") or agent.model for params in asked]
     models = dict.fromkeys(named if agent.steps else filter(None, [agent.model]))
     if not models:
-        return ""
+        return UNHEARD if agent.instructions.strip() and not agent.steps else ""
     rows = agent.workspace.model_providers.all() if rows is None else rows
     if "" in models:
         return "A step asks a model, and neither the step nor the agent says which."

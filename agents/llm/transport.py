@@ -1,97 +1,55 @@
-"""How models are reached: the checked connections of `agents.transport`, and answers of a bounded size."""
+"""How models are reached: the checked connections of `agents.wires`, and on this machine only where that is set."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+import os
 from typing import Any
 
-import httpcore
 import httpx2
 from django.conf import settings
 
 from agents.addresses import NotAllowed
-from agents.transport import CONNECT_SECONDS, checked_pool
+from agents.wires import Wire
 
 _THIS_MACHINE = ("127.0.0.1", "::1", "localhost")
-MAX_BYTES = 4 * 1024 * 1024  # of one answer, streamed or not
-
-_ERRORS: tuple[tuple[type[Exception], type[httpx2.TransportError]], ...] = (
-    (httpcore.ConnectTimeout, httpx2.ConnectTimeout),
-    (httpcore.TimeoutException, httpx2.ReadTimeout),
-    (httpcore.ConnectError, httpx2.ConnectError),
-    (httpcore.NetworkError, httpx2.ReadError),
-    (httpcore.ProtocolError, httpx2.RemoteProtocolError),
+_SAY_WHO = (
+    *("authorization", "x-api-key", "api-key", "x-goog-api-key"),
+    *("openai-organization", "openai-project"),
 )
+_MORE_HEADERS = "_CUSTOM_HEADERS"  # how the variables end that ANTHROPIC_CUSTOM_HEADERS is one of
 
 
-class TooLarge(httpx2.RemoteProtocolError):
-    """More than a model answers."""
+class Transport(Wire):
+    """`own_key`: of a workspace's provider, empty where it has none. The libraries fill in what they find in the
+    server's environment (OLLAMA_API_KEY, OPENAI_ORG_ID ...): that leaves with no request to an address of a workspace.
+    """
 
-    def __init__(self) -> None:
-        super().__init__(f"answered with more than {MAX_BYTES // 1024 // 1024} MiB.")
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except tuple(ours for ours, _ in _ERRORS) as error:
-        theirs = next(theirs for ours, theirs in _ERRORS if isinstance(error, ours))
-        raise theirs(str(error) or type(error).__name__) from error
-
-
-class _Body(httpx2.AsyncByteStream):
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        size = 0
-        with _translated():
-            async for chunk in self._stream:
-                size += len(chunk)
-                if size > MAX_BYTES:
-                    raise TooLarge
-                yield chunk
-
-    async def aclose(self) -> None:
-        await self._stream.aclose()
-
-
-class Transport(httpx2.AsyncBaseTransport):
-    """httpx2, which the models' libraries speak, over connections to addresses that were checked."""
-
-    def __init__(self) -> None:
-        self._pool = checked_pool()
+    def __init__(self, own_key: str | None = None) -> None:
+        super().__init__()
+        self._own_key = own_key
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         if not (settings.ALLOW_MODEL_REQUESTS or request.url.host in _THIS_MACHINE):
             raise NotAllowed("Language models outside this machine are not asked here.")
-        url = httpcore.URL(
-            scheme=request.url.raw_scheme,
-            host=request.url.raw_host,
-            port=request.url.port,
-            target=request.url.raw_path,
-        )
-        # No compression: a small answer must not unpack into a large one.
-        headers = [
-            (name, value)
-            for name, value in request.headers.raw
-            if name.lower() != b"accept-encoding"
-        ]
-        headers.append((b"Accept-Encoding", b"identity"))
-        sent = httpcore.Request(
-            request.method,
-            url,
-            headers=headers,
-            content=await request.aread(),
-            extensions={"timeout": {"connect": CONNECT_SECONDS}},
-        )
-        with _translated():
-            answer = await self._pool.handle_async_request(sent)
-        return httpx2.Response(
-            answer.status, headers=answer.headers, stream=_Body(answer.stream), request=request
-        )
+        for name in _SAY_WHO if self._own_key is not None else ():
+            if not self._own_key or self._own_key not in request.headers.get(name, ""):
+                request.headers.pop(name, None)
+        return await super().handle_async_request(request)
 
-    async def aclose(self) -> None:
-        await self._pool.aclose()
+
+def keep_headers_of_the_server(client: Any) -> None:
+    """Takes out of a library's client what it read in the server's OPENAI_CUSTOM_HEADERS and the like: no argument of
+    its own says that it should not, and such a header may stand in the place of the workspace's own key.
+    """
+    if found := getattr(client, "_custom_headers", None):
+        ours = _more_headers()
+        client._custom_headers = {
+            name: value for name, value in found.items() if (name.lower(), value) not in ours
+        }
+
+
+def _more_headers() -> set[tuple[str, object]]:
+    """As the libraries read them: a line for each."""
+    given = (value for name, value in os.environ.items() if name.endswith(_MORE_HEADERS))
+    lines = (line.partition(":") for value in given for line in value.split("\n"))
+    return {(name.strip().lower(), value.strip()) for name, _, value in lines}

@@ -9,17 +9,19 @@ from agents import llm
 from agents.actions import ActionFailed
 from agents.llm import Question, providers
 from agents.models import ModelProvider
+from config.lib import waits
 
 SECONDS = 20.0
 
 
 def tried(row: ModelProvider, *, model: str) -> tuple[bool, str, float]:
     """Whether it answered, what it said or what is wrong, and after how many seconds. Waits for it, breaker or not:
-    call it outside any transaction.
+    call it outside any transaction. Raises waits.Busy.
     """
     began = time.monotonic()
     try:
-        answer = asyncio.run(_ask(row, model))
+        with waits.place():
+            answer = asyncio.run(_ask(row, model))
     except ActionFailed as error:
         return False, str(error), round(time.monotonic() - began, 2)
     said = f"{answer.model} answered: {answer.text[:200].strip()}"

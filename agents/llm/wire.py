@@ -28,7 +28,8 @@ from pydantic_ai.tools import ToolDefinition
 from agents.actions import ActionFailed
 from agents.answers import MAX_RETRY_AFTER
 from agents.llm import ANSWER, Answer, Call, Question, Tell, Unusable, Usage, providers
-from agents.llm.transport import TooLarge, Transport
+from agents.llm.transport import Transport, keep_headers_of_the_server
+from agents.wires import TooLarge
 from config.lib import json
 from config.lib.secrets import redact_text
 
@@ -40,7 +41,9 @@ _OVERLOADED = (408, 409, 425, 429)  # these too mean: later
 
 async def request(question: Question, provider: providers.Provider, tell: Tell | None) -> Answer:
     """Asks once; the caller bounds the time. Raises ActionFailed."""
-    async with _client() as client:
+    if not providers.is_sendable(provider.api_key):
+        raise ActionFailed(f"The key of {provider.name} has characters that cannot be sent.")
+    async with _client(provider) as client:
         try:
             model = _model(provider, client)
             return _answer(await _exchange(model, question, tell), question, provider)
@@ -56,7 +59,7 @@ async def request(question: Question, provider: providers.Provider, tell: Tell |
 
 
 async def _exchange(model: Model, question: Question, tell: Tell | None) -> ModelResponse:
-    messages, settings = list(_messages(question)), _settings(question)
+    messages, settings = list(_messages(question)), _settings(question, model)
     parameters = _parameters(question)
     if tell is None:
         return await model.request(messages, settings, parameters)
@@ -73,11 +76,17 @@ async def _exchange(model: Model, question: Question, tell: Tell | None) -> Mode
     return response
 
 
-def _settings(question: Question) -> ModelSettings:
-    """Nothing is tried again down there: our own attempts are the only ones."""
-    return ModelSettings(
-        max_tokens=question.max_output_tokens, timeout=question.seconds, max_retries=0
-    )
+def _settings(question: Question, model: Model) -> ModelSettings:
+    """Nothing is tried again down there: our own attempts are the only ones. That is said to the client itself where it
+    hears it: pydantic-ai would take a copy instead, and that reads the server's environment anew.
+    """
+    settings = ModelSettings(max_tokens=question.max_output_tokens, timeout=question.seconds)
+    client: Any = getattr(model, "client", None)
+    if hasattr(client, "max_retries"):
+        client.max_retries = 0
+    else:
+        settings["max_retries"] = 0
+    return settings
 
 
 def _parameters(question: Question) -> ModelRequestParameters:
@@ -172,9 +181,12 @@ def _arguments(text: str) -> tuple[dict[str, Any], str]:
 # --- whom to ask ----------------------------------------------------------------------------------
 
 
-def _client() -> httpx2.AsyncClient:
+def _client(provider: providers.Provider) -> httpx2.AsyncClient:
     return httpx2.AsyncClient(
-        transport=Transport(), trust_env=False, follow_redirects=False, timeout=httpx2.Timeout(None)
+        transport=Transport(provider.api_key if provider.is_own else None),
+        trust_env=False,
+        follow_redirects=False,
+        timeout=httpx2.Timeout(None),
     )
 
 
@@ -189,6 +201,7 @@ def _model(provider: providers.Provider, client: httpx2.AsyncClient) -> Model:
             api_key=provider.api_key or "none-needed",
             http_client=client,
         )
+        keep_headers_of_the_server(own.client)
         return OpenAIChatModel(provider.model, provider=own)
     return models.infer_model(
         f"{provider.kind}:{provider.model}", lambda _name: _of_kind(provider, client)
@@ -211,7 +224,10 @@ def _of_kind(provider: providers.Provider, client: httpx2.AsyncClient) -> Provid
             f"{provider.kind} cannot be used here: its library opens connections that cannot be checked."
         )
     given = {"http_client": client, "api_key": provider.api_key, "base_url": provider.base_url}
-    return kind(**{name: value for name, value in given.items() if name in takes and value})
+    found = kind(**{name: value for name, value in given.items() if name in takes and value})
+    if provider.is_own:
+        keep_headers_of_the_server(found.client)
+    return found
 
 
 # --- what goes wrong ------------------------------------------------------------------------------

@@ -29,6 +29,7 @@ MENU = {
         ("triggers.trigger", "Triggers", "bolt"),
         ("triggers.ownwebhooktype", "Webhook types", "webhook"),
         ("agents.modelprovider", "Model providers", "psychology"),
+        ("agents.mcpserver", "MCP servers", "extension"),
         ("agents.modelprice", "Model prices", "payments"),
     ],
     "Operations": [

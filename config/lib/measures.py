@@ -19,6 +19,19 @@ SKIPPED = Counter(
     "Executions that had been queued and were skipped.",
     ("reason",),
 )
+JUDGED = Counter(
+    "triggerfish_conditions_judged_total",
+    "Events whose conditions a model was asked about: met, not_met, error, unsure, or held while it cannot be asked.",
+    ("outcome",),
+)
+ANSWERS = Counter(
+    "triggerfish_condition_answers_total",
+    "Answers to conditions in words, of the model or remembered for the same content.",
+    ("origin",),
+)
+JUDGE = Histogram(
+    "triggerfish_judge_seconds", "One call of a model that judges a condition, well or not."
+)
 CLAIM = Histogram("triggerfish_claim_seconds", "One claim that took something.")
 RUN_WAIT = Histogram(
     "triggerfish_run_wait_seconds", "From the recording of an execution to its first start."

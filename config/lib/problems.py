@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
 
@@ -25,3 +26,11 @@ class Problem:
         where = f"{self.path}: " if self.path else ""
         hint = f" Did you mean {self.suggestion!r}?" if self.suggestion else ""
         return f"{where}{self.message}{hint}"
+
+
+def path_of(parts: Iterable[str | int]) -> str:
+    """How the way to a fault is written, everywhere: `rules[0].operator`. Paths that people write themselves, into the
+    data of an event, have dots alone (`items.0.name`).
+    """
+    told = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts)
+    return told.removeprefix(".")

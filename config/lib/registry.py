@@ -75,6 +75,7 @@ class Registry(Generic[T]):
         self.title = title
         self._entries: dict[str, T] = {}
         self._places: dict[str, _Place] = {}
+        self._followers: list[Callable[[T], object]] = []
 
     @overload
     def register(self, name: str) -> Callable[[V], V]: ...
@@ -101,6 +102,14 @@ class Registry(Generic[T]):
             )
         self._entries[name] = value
         self._places[name] = place
+        for follower in self._followers:
+            follower(value)
+
+    def follow(self, follower: Callable[[T], object]) -> None:
+        """`follower` is called with every entry: those there are, and each that is added later."""
+        self._followers.append(follower)
+        for name in self:
+            follower(self._entries[name])
 
     def get(self, name: str) -> T:
         """Raises UnknownName, which knows the closest name."""
@@ -146,3 +155,20 @@ def load(package: str) -> list[str]:
     for name in names:
         importlib.import_module(name)
     return names
+
+
+def load_extensions(names: Iterable[str]) -> None:
+    """Import what an installation adds (EXTENSIONS): modules, and of a package every module in it.
+
+    Raises ImportError with the name of the setting where there is no such module; what a module itself raises is
+    raised as it is.
+    """
+    for name in names:
+        try:
+            module = importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            if error.name is None or not f"{name}.".startswith(f"{error.name}."):
+                raise
+            raise ImportError(f"EXTENSIONS names {name!r}, and there is no such module.") from error
+        if hasattr(module, "__path__"):
+            load(name)

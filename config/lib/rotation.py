@@ -1,6 +1,6 @@
 """Bringing every stored secret under the newest key of FIELD_KEY, so that older keys can be taken away.
 
-A secret is what stands in an EncryptedTextField or SealedTextField, of whatever model: a new one is found by itself.
+A secret is what stands in a field of one of SECRET_FIELDS, of whatever model: a new one is found by itself.
 Run it as often as you like: what is under the newest key already stays as it is, so one that was broken off goes on.
 """
 
@@ -17,9 +17,10 @@ from django.db import models, transaction
 from django.db.models.functions import Cast
 
 from config.lib import secrets
-from config.lib.secrets import EncryptedTextField, SealedTextField
+from config.lib.secrets import EncryptedPairsField, EncryptedTextField, SealedTextField
 
 BATCH = 500
+SECRET_FIELDS = (EncryptedTextField, EncryptedPairsField, SealedTextField)
 
 
 class NoKey(ValueError):
@@ -65,7 +66,7 @@ def secret_fields() -> list[models.Field[Any, Any]]:
         for model in apps.get_models(include_auto_created=True)
         if model._meta.managed and not model._meta.proxy
         for one in model._meta.local_concrete_fields
-        if isinstance(one, (EncryptedTextField, SealedTextField))
+        if isinstance(one, SECRET_FIELDS)
     ]
 
 

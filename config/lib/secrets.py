@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import re
 import secrets
 from functools import lru_cache
@@ -18,8 +19,10 @@ _SECRET_NAME = re.compile(
     r"pass(word|wd|phrase)?$|secret|token|api[-_]?key|authorization|cookie|credential|private[-_]?key|signature",
     re.IGNORECASE,
 )
+# Group 1 is what stands before the secret: a name in the query, or `/bot` of Telegram's addresses.
 URL_SECRET = re.compile(
-    r"([?&;][^=&;\s\"']*?(?:token|secret|passw|pwd|api[-_]?key|signature|credential)[^=&;\s\"']*=|[?&;]auth=)[^&;#\s\"']+",
+    r"([?&;][^=&;\s\"']*?(?:token|secret|passw|pwd|api[-_]?key|signature|credential)[^=&;\s\"']*=|[?&;]auth="
+    r"|/bot(?=\d{6,12}:))(?:(?<=/bot)\d+:[\w-]+|[^&;#\s\"']+)",
     re.IGNORECASE,
 )
 _URL_PASSWORD = re.compile(r"(?<=://)([^/@:\s]*):([^/@\s]+)@")
@@ -69,6 +72,23 @@ class EncryptedTextField(models.TextField[str, str]):
 
     def from_db_value(self, value: str | None, *_: Any) -> str | None:
         return decrypt(value) if value else value
+
+
+class EncryptedPairsField(models.TextField[dict[str, str], dict[str, str]]):
+    """Names with texts, such as headers, that the database only sees encrypted; empty where there are none."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"blank": True, "default": dict, **kwargs})
+
+    def to_python(self, value: Any) -> Any:
+        """As it is: forms clean what they put onto a row, and a text field would make it a text."""
+        return value
+
+    def get_prep_value(self, value: Any) -> Any:
+        return encrypt(json.dumps(value)) if value else ""
+
+    def from_db_value(self, value: str | None, *_: Any) -> Any:
+        return json.loads(decrypt(value)) if value else {}
 
 
 class SealedTextField(models.TextField[str, str]):

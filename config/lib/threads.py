@@ -27,6 +27,7 @@ _lock = threading.Lock()
 _mine = threading.local()
 _losses = 0  # connections that the server ended; after each, every thread makes itself a new one
 _pool: tuple[int, ThreadPoolExecutor] | None = None
+_limit: int | None = None
 _opened: list[BaseDatabaseWrapper] = []
 
 
@@ -89,6 +90,12 @@ def _run(call: Callable[[], T], used: list[Any]) -> T:
         used.clear()
 
 
+def limit(count: int) -> None:
+    """This process has so many threads at most; said before the first call."""
+    global _limit  # noqa: PLW0603
+    _limit = count
+
+
 def close() -> None:
     """Ends the pool and closes its connections; the next call makes new ones."""
     global _pool
@@ -107,7 +114,8 @@ def _executor() -> ThreadPoolExecutor:
     global _pool  # noqa: PLW0603
     with _lock:
         if _pool is None or _pool[0] != os.getpid():
-            pool = ThreadPoolExecutor(settings.EXECUTE_THREADS, "database", initializer=_remember)
+            count = _limit or settings.EXECUTE_THREADS
+            pool = ThreadPoolExecutor(count, "database", initializer=_remember)
             _pool = (os.getpid(), pool)
         return _pool[1]
 

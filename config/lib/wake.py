@@ -32,7 +32,14 @@ DISPATCH = "executions.dispatch_events"
 WORK = "executions.work"
 WORK_ALONE = "executions.work_alone"
 PRUNE = "executions.prune"
-QUEUES = {DISPATCH: "dispatch", WORK: "execute", WORK_ALONE: "alone", PRUNE: "dispatch"}
+TRY = "executions.try_examples"
+QUEUES = {
+    DISPATCH: "dispatch",
+    WORK: "execute",
+    WORK_ALONE: "alone",
+    PRUNE: "dispatch",
+    TRY: "execute",
+}
 _TIMEOUT_SECONDS = 0.1
 _HANDSHAKE_SECONDS = (
     0.5  # RabbitMQ's takes several round trips; the sender's own thread waits, not the save
@@ -70,6 +77,11 @@ def pruner() -> None:
     _after_commit(_send_prune)
 
 
+def triers() -> None:
+    """Let an agents process try examples of conditions."""
+    _after_commit(_send_try)
+
+
 def answered(task: str) -> None:
     """Called by the woken task first of all: from here on, a new wake-up may be sent."""
     try:
@@ -92,6 +104,10 @@ def _send_alone() -> None:
 
 def _send_prune() -> None:
     _sender().ask(PRUNE)
+
+
+def _send_try() -> None:
+    _sender().ask(TRY)
 
 
 class _Sender:

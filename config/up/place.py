@@ -2,7 +2,7 @@
 
 ```text
 var/keys.env        SECRET_KEY, FIELD_KEY, DEMO_PASSWORD: made once, mode 0600. Losing FIELD_KEY loses stored secrets.
-var/run.env         addresses and keys of the running system, read by settings.py where DATABASE_URL is unset
+var/run.env         addresses and keys of the running system, read by the settings where DATABASE_URL is unset
 var/lock            held by the supervisor: one per folder
 var/children.lock   held by every child, so that a start can wait until the last start's children are gone
 var/postgres/       the database          var/log/   one file per process          var/mail/   mail of the demo

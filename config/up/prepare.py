@@ -2,7 +2,8 @@
 
 The supervisor starts it before everything else, and reads what it leaves in `var/demo.json`:
 `{"form": "/forms/<public id>/" | null, "login": true}`, where `login` says that user admin has DEMO_PASSWORD.
-An empty database is one without any workspace, so a demo that somebody deleted does not come back beside their own.
+An empty database is one without any workspace of people, so a demo that somebody deleted does not come back beside
+their own.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ def migrate_and_seed() -> None:
     from crm.models import Workspace
 
     call_command("migrate", interactive=False, verbosity=1)
-    if not Workspace.objects.exists():
+    if not Workspace.objects.visible().exists():
         with (
             transaction.atomic()
         ):  # all of the demo or nothing: half of one would never be completed

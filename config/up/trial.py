@@ -9,7 +9,6 @@ import contextlib
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from config.up.address import free_port
 from config.up.place import REPOSITORY, read_env
 
 START_SECONDS, STOP_SECONDS = 120, 60
@@ -40,7 +40,7 @@ class Trial:
 def running(**settings: str) -> Iterator[Trial]:
     """Starts everything on servers of its own, waits until it is ready; stops and deletes it all afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="tf-bench-"))
-    port = _free_port()
+    port = free_port()
     kept = {name: value for name, value in os.environ.items() if name not in _OURS}
     environment = {
         **kept,
@@ -80,9 +80,3 @@ def _wait_until_ready(process: subprocess.Popen[bytes], port: int, log: Path) ->
             return
         time.sleep(0.2)
     raise SystemExit(f"the system did not start:\n{log.read_text(errors='replace')[-3000:]}")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -56,7 +56,8 @@ class ObjectAction:
     """`perform(request, row, cleaned form)` may raise Refused.
 
     `ask`: a question that must be confirmed. `form(row)`: makes the form class. `outside`: it waits for somebody
-    outside, so it is performed before the transaction of its audit row begins, and changes no row.
+    outside, so it is performed before the transaction of its audit row begins, and changes no row. `before`: waits for
+    somebody outside, ahead of that transaction; not where many rows are acted on.
     """
 
     name: str
@@ -70,6 +71,7 @@ class ObjectAction:
     shown: Callable[[Any], bool] = field(default=lambda _row: True)
     in_bulk: bool = True
     outside: bool = False
+    before: Callable[[HttpRequest, Any], None] | None = None
 
     @property
     def at_once(self) -> bool:
@@ -112,6 +114,8 @@ class ActionsMixin(ModelAdmin[Any]):
         form = action.form(row)(request.POST or None) if action.form else None
         if request.method != "POST" or (form is not None and not form.is_valid()):
             return self._ask(request, action, row, form)
+        if action.before:
+            action.before(request, row)
         try:
             done = self._act(request, action, row, form.cleaned_data if form else {})
         except Refused as refusal:

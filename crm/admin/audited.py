@@ -14,6 +14,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
 from config.lib import audit, json
+from config.lib.secrets import HIDDEN, EncryptedPairsField
 from crm.signals import about_to_lock
 
 _UNTOLD = frozenset({"password", "digest", "sealed", "updated_at", "last_login"})
@@ -22,12 +23,19 @@ _LONGEST = 20_000
 
 def snapshot(row: models.Model) -> dict[str, Any]:
     """The row's own columns, JSON-shaped, without secrets and noise."""
+    untold = {*_UNTOLD, *getattr(row, "untold", ())}
     values = {
-        field.attname: getattr(row, field.attname)
+        field.attname: _told(field, getattr(row, field.attname))
         for field in row._meta.concrete_fields
-        if field.name not in _UNTOLD
+        if field.name not in untold
     }
     return {name: _short(json.sanitise(value)) for name, value in values.items()}
+
+
+def _told(field: Any, value: Any) -> Any:
+    """Of secret pairs the names."""
+    is_secret = isinstance(field, EncryptedPairsField)
+    return dict.fromkeys(value or {}, HIDDEN) if is_secret else value
 
 
 def _columns(row: models.Model) -> dict[str, Any]:

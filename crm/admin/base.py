@@ -57,6 +57,7 @@ class WorkspaceModelAdmin(ActionsMixin, AskingMixin, AuditedAdmin, ModelAdmin): 
     form = WorkspaceModelForm
     needs: Mapping[str, Role | None] = EDITABLE
     workspace_path = "workspace"
+    shows_system = False  # to superusers, rows of the workspaces that the system made for itself
     readable: Mapping[
         str, str
     ] = {}  # an edited field -> the method that shows it to those who may only look
@@ -96,11 +97,12 @@ class WorkspaceModelAdmin(ActionsMixin, AskingMixin, AuditedAdmin, ModelAdmin): 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
         allowed = roles.workspaces(request, self.needs["view"] or Role.OWNER).values("pk")
         queryset = super().get_queryset(request)
-        return (
-            queryset
-            if roles.sees_all(request)
-            else queryset.filter(**{f"{self.workspace_path}__in": allowed})
-        )
+        if not roles.sees_all(request):
+            return queryset.filter(**{f"{self.workspace_path}__in": allowed})
+        if self.shows_system:
+            return queryset
+        system = Workspace.objects.filter(is_system=True)
+        return queryset.exclude(**{f"{self.workspace_path}__in": system.values("pk")})
 
     def get_list_display(self, request: HttpRequest) -> Any:
         columns = list(super().get_list_display(request))

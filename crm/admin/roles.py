@@ -43,9 +43,9 @@ def has_role(request: HttpRequest, role: Role, *, workspace_id: uuid.UUID | None
 
 
 def workspaces(request: HttpRequest, role: Role = Role.VIEWER) -> models.QuerySet[Workspace]:
-    """Where the person has at least this role; everything for superusers."""
+    """Where the person has at least this role; every workspace of people for superusers."""
     if sees_all(request):
-        return Workspace.objects.all()
+        return Workspace.objects.visible()
     ids = [pk for pk, held in roles(request).items() if RANKS[held] >= RANKS[role]]
     return Workspace.objects.filter(pk__in=ids)
 
@@ -57,4 +57,5 @@ def has_several(request: HttpRequest) -> bool:
 
 def in_workspaces(request: HttpRequest, path: str) -> dict[str, Any]:
     """Filter arguments that keep a query within the person's workspaces; `path` leads to the workspace."""
-    return {} if sees_all(request) else {f"{path}__in": list(roles(request))}
+    mine = Workspace.objects.visible() if sees_all(request) else list(roles(request))
+    return {f"{path}__in": mine}

@@ -16,11 +16,11 @@ class RowsWidget(EditorWidget):
     """`config`: `{"columns": [{"name", "label", "type", ...}], "add": "Add a stage", "ordered", "empty"}`.
 
     Column types: text, textarea, number, checkbox, select, suggest (free text with suggestions), texts (one per line),
-    value (of any type).
+    value (of any type), mapping (see `executions.admin.mapping_form`).
     """
 
     editor = "rows"
-    scripts = ("admin/value_editor.js", "admin/rows_editor.js")
+    scripts: tuple[str, ...] = ("admin/value_editor.js", "admin/rows_editor.js")
 
 
 class PairsField(EditorField):

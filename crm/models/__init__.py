@@ -1,5 +1,6 @@
 """What the business owns."""
 
+from crm.models.captured import CapturedChange
 from crm.models.contact import Contact
 from crm.models.form import Form, FormSubmission
 from crm.models.note import Note
@@ -10,6 +11,7 @@ from crm.models.workspace import SCOPES, ApiToken, Membership, Role, Workspace
 __all__ = [
     "SCOPES",
     "ApiToken",
+    "CapturedChange",
     "Contact",
     "Form",
     "FormSubmission",

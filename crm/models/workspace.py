@@ -14,7 +14,7 @@ from django.core.validators import MinValueValidator
 from django.db import models, transaction
 
 from config.lib.ids import uuid7
-from crm import retention
+from crm import budgets, retention
 from crm.models.tracking import TrackedModel, TrackedQuerySet
 from crm.signals import about_to_lock
 
@@ -41,7 +41,18 @@ def stage_names(stages: Any) -> None:
         raise ValidationError("Two stages have the same name.")
 
 
+def model_name(name: str) -> None:
+    """Refuses what cannot be a language model; whether it can be asked is said where it is used."""
+    provider, found, model = name.partition(":")
+    if not (found and provider.strip() and model.strip()):
+        raise ValidationError("Write provider:model, such as openai:gpt-5.6.")
+
+
 class WorkspaceQuerySet(models.QuerySet["Workspace"]):
+    def visible(self) -> WorkspaceQuerySet:
+        """Those of people, not those that the system made for itself."""
+        return self.filter(is_system=False)
+
     def delete(self) -> tuple[int, dict[str, int]]:
         """One by one, as `Workspace.delete` says."""
         deleted: Counter[str] = Counter()
@@ -74,6 +85,21 @@ class Workspace(models.Model):
         help_text="Forms, webhooks and emitted events are told to come back later while so much waits here; "
         "empty for the server's limit. What happens in the CRM is always recorded.",
     )
+    default_model = models.CharField(
+        max_length=200,
+        blank=True,
+        default="",
+        db_default="",
+        validators=[model_name],
+        help_text="The language model that judges conditions in words, takes values out of events and writes drafts "
+        "where nothing else says which: provider:model.",
+    )
+    budgets = models.JSONField(
+        default=dict, db_default={}, blank=True, validators=[budgets.known_budgets]
+    )  # {budget: number}, only those that are set (crm.budgets); what is not set is unlimited
+    is_system = models.BooleanField(
+        default=False, db_default=False, editable=False
+    )  # made by the system for itself (executions.canary): nobody's member, in nobody's lists
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -103,9 +129,19 @@ class Workspace(models.Model):
         """How long history is kept here, in days, by `crm.retention.NAMES`."""
         return retention.days(self.retention)
 
+    @property
+    def every_budget(self) -> dict[str, int | float | None]:
+        """What models may take here in a day, by `crm.budgets.NAMES`; None is unlimited."""
+        return budgets.all_of(self.budgets)
+
     def midnight(self, now: dt.datetime) -> dt.datetime:
         """The beginning of today in the workspace's own timezone, as an instant."""
         local = now.astimezone(ZoneInfo(self.timezone))
+        return local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0).astimezone(dt.UTC)
+
+    def next_midnight(self, now: dt.datetime) -> dt.datetime:
+        """The end of today there; days of 23 and of 25 hours too."""
+        local = now.astimezone(ZoneInfo(self.timezone)) + dt.timedelta(days=1)
         return local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0).astimezone(dt.UTC)
 
 

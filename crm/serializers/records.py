@@ -123,6 +123,7 @@ class TaskSerializer(serializers.ModelSerializer[Task]):
 @extend_schema_field(
     {
         "type": "array",
+        "minItems": 1,
         "maxItems": form_fields.MAX_FIELDS,
         "items": {
             "type": "object",

@@ -8,7 +8,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from crm import access, retention
+from crm import access, budgets, retention
 from crm.models import SCOPES, ApiToken, Membership, Role, Workspace
 from crm.models.workspace import display_name, known_timezone, stage_names
 
@@ -18,7 +18,9 @@ class MembershipSerializer(serializers.ModelSerializer[Membership]):
 
     user_id = serializers.IntegerField(read_only=True)
     name = serializers.SerializerMethodField()
-    email = serializers.EmailField(source="user.email", read_only=True)
+    email = serializers.CharField(  # empty where nobody gave one
+        source="user.email", read_only=True
+    )
     username = serializers.CharField(source="user.username", read_only=True)
     is_active = serializers.BooleanField(source="user.is_active", read_only=True)
     role = serializers.ChoiceField(choices=Role.choices)
@@ -86,6 +88,43 @@ class RetentionField(serializers.Field[Any, Any, Any, Any]):
         return retention.days(kept)
 
 
+@extend_schema_field(
+    {
+        "type": "object",
+        "properties": {
+            budget.name: {
+                "type": "number" if budget.is_money else "integer",
+                "nullable": True,
+                "minimum": 0 if budget.is_money else 1,
+                "maximum": budget.most,
+            }
+            for budget in budgets.BUDGETS
+        },
+        "additionalProperties": False,
+    }
+)
+class BudgetsField(serializers.Field[Any, Any, Any, Any]):
+    """`{budget: number}`: every budget is answered, null where there is none."""
+
+    def to_internal_value(self, given: Any) -> dict[str, Any]:
+        told = given
+        if isinstance(given, dict):
+            known = budgets.NAMES
+            told = {
+                name: value
+                for name, value in given.items()
+                if value is not None or name not in known
+            }
+        if problems := budgets.problems_of(told):
+            raise serializers.ValidationError(
+                {name or "non_field_errors": [problem] for name, problem in problems.items()}
+            )
+        return dict(given)
+
+    def to_representation(self, kept: dict[str, Any]) -> dict[str, Any]:
+        return budgets.all_of(kept)
+
+
 class WorkspaceSerializer(serializers.ModelSerializer[Workspace]):
     """`stages` as a whole list, or single renames as `rename_stages`; crm.stages says what becomes of the deals."""
 
@@ -105,13 +144,18 @@ class WorkspaceSerializer(serializers.ModelSerializer[Workspace]):
     queue_limit = serializers.IntegerField(
         min_value=1, max_value=10_000_000, allow_null=True, required=False
     )
+    budgets = BudgetsField(
+        required=False,
+        help_text="What language models may take in a day: tokens, and US dollars. A change names only what it "
+        "changes; null is unlimited.",
+    )
     members = serializers.SerializerMethodField()
 
     class Meta:
         model = Workspace
         fields = (
             "id", "name", "slug", "timezone", "stages", "rename_stages", "paused", "retention",
-            "queue_limit", "members",
+            "queue_limit", "default_model", "budgets", "members",
             "created_at", "updated_at",
         )  # fmt: skip
 
@@ -125,13 +169,30 @@ class WorkspaceSerializer(serializers.ModelSerializer[Workspace]):
         before = self.instance.retention if self.instance else {}
         return {name: days for name, days in {**before, **given}.items() if days is not None}
 
+    def validate_budgets(self, given: dict[str, Any]) -> dict[str, Any]:
+        """The same."""
+        before = self.instance.budgets if self.instance else {}
+        return {name: value for name, value in {**before, **given}.items() if value is not None}
+
+
+@extend_schema_field(
+    {
+        "type": "array",
+        "items": {"type": "string", "enum": list(SCOPES)},
+        "minItems": 1,
+        "maxItems": len(SCOPES),
+    }
+)
+class ScopesField(serializers.ListField):
+    """Some of them, at least one."""
+
 
 class TokenSerializer(serializers.ModelSerializer[ApiToken]):
     """A token without its secret, which only the answer to its creation has."""
 
     name = serializers.CharField(max_length=100)
     user_id = serializers.IntegerField(read_only=True)
-    scopes = serializers.ListField(
+    scopes = ScopesField(
         child=serializers.ChoiceField(choices=SCOPES), allow_empty=False, max_length=len(SCOPES)
     )
 

@@ -7,91 +7,27 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.urls import reverse
 from unfold.enums import ActionVariant
-from unfold.widgets import (
-    UnfoldAdminExpandableTextareaWidget,
-    UnfoldAdminIntegerFieldWidget,
-    UnfoldAdminTextInputWidget,
-)
 
-from agents import blueprint, tools, validation
+from agents import blueprint, exposure, tools
 from agents.llm import providers
-from agents.models import Agent, AgentStatus, default_restrictions
+from agents.models import Agent, AgentStatus
+from config.lib import json
 from crm.admin.actions import Done, ObjectAction, Refused
 from crm.admin.base import WorkspaceModelAdmin
 from crm.admin.columns import column
-from crm.admin.forms import WorkspaceModelForm, add_problems
 from crm.admin.rows import PairsField
+from crm.models import Role
 from executions import launch
 from executions.admin import recovery, vocabulary
-from executions.admin.steps import LIMITS, LimitsField, SchemaField, StepsField, ToolsField
+from executions.admin.agent_form import AgentForm
+from executions.admin.steps import LIMITS
 from executions.admin.words import STATUS_OF_AGENT, agent_figures, badge, steps_said
 from executions.models import Status
-
-
-class AgentForm(WorkspaceModelForm):
-    """`agents.blueprint` checks and writes; the form only carries the values there and the problems back."""
-
-    name = forms.CharField(max_length=validation.MAX_NAME, widget=UnfoldAdminTextInputWidget)
-    steps = StepsField(required=False, label="Steps")
-    model = forms.CharField(
-        required=False,
-        max_length=200,
-        widget=UnfoldAdminTextInputWidget,
-        help_text=f"provider:model, such as openai:gpt-5.6, or {providers.RULES}, which needs no key. "
-        "It drives an agent without steps; steps ask it with Ask model.",
-    )
-    instructions = forms.CharField(
-        required=False,
-        strip=False,
-        widget=UnfoldAdminExpandableTextareaWidget,
-        help_text="What the model shall do. Variables such as @contact.first_name are told apart, as data.",
-    )
-    tools = ToolsField(required=False, label="Tools of the model")
-    output_schema = SchemaField(required=False, label="Answer")
-    max_turns = forms.IntegerField(
-        required=False,
-        initial=25,
-        min_value=1,
-        max_value=validation.MAX_TURNS,
-        widget=UnfoldAdminIntegerFieldWidget,
-        help_text="How often the model may speak in one run.",
-    )
-    restrictions = LimitsField(required=False, label="Limits", initial=default_restrictions)
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        for name in ("steps", "tools"):
-            if name in self.fields:
-                self.fields[name].offer(self.workspace, self.instance)  # type: ignore[attr-defined]
-
-    def _post_clean(self) -> None:
-        """In place of Django's own checks, which would copy the values onto the row before they are judged."""
-        self.given = {
-            name: self.cleaned_data[name] for name in blueprint.FIELDS if name in self.cleaned_data
-        }
-        if self.given.get("max_turns", 0) is None:
-            del self.given["max_turns"]
-        add_problems(
-            self,
-            validation.check(
-                self.given, workspace=self.instance.workspace, sealed=self.instance.sealed
-            ),
-        )
-        same = Agent.objects.filter(
-            workspace=self.instance.workspace, name=str(self.given.get("name", "")).strip()
-        )
-        if same.exclude(pk=self.instance.pk).exists():
-            self.add_error("name", "An agent with this name exists already.")
-
-    def save(self, commit: bool = True) -> Agent:
-        return self.instance  # type: ignore[no-any-return]  # written by `save_model`
-
-    def save_m2m(self) -> None:
-        """There is nothing of the kind."""
 
 
 def activate(request: HttpRequest, agent: Agent, cleaned: dict[str, Any]) -> Done:
@@ -249,7 +185,7 @@ class AgentAdmin(WorkspaceModelAdmin):
 
     @column("Tools of the model")
     def tools_read(self, row: Agent) -> str:
-        return ", ".join(one.action.label for one in tools.read(row.tools).values()) or "none"
+        return ", ".join(tools.labels(row.tools)) or "none"
 
     @column("Answer")
     def answer_read(self, row: Agent) -> str:
@@ -287,5 +223,28 @@ class AgentAdmin(WorkspaceModelAdmin):
         if not change:
             obj.created_by_id = request.user.pk
         blueprint.store(obj, form.given)
-        if problem := providers.problem_of_agent(obj):
+        problems = (
+            providers.problem_of_agent(obj),
+            tools.problem_of_agent(obj),
+            exposure.warning_of(obj),
+        )
+        for problem in filter(None, problems):
             messages.warning(request, problem)
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, *args: Any, **kwargs: Any
+    ) -> Any:
+        """Before Django's transaction: what the MCP servers of its tools offer now is stored, for the checks in it."""
+        if request.method == "POST" and "tools" in request.POST:
+            row = self.get_object(request, unquote(object_id)) if object_id else None
+            workspace = self.workspace_of_form(request, row)
+            if workspace is not None and self.allows(request, Role.EDITOR, row):
+                tools.ask_servers(workspace, _sent(request.POST["tools"]))
+        return super().changeform_view(request, object_id, *args, **kwargs)
+
+
+def _sent(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.InvalidJSON:
+        return None  # the form says so

@@ -35,6 +35,7 @@ def resolve(request: HttpRequest, alert: Alert, cleaned: dict[str, Any]) -> Done
 @admin.register(Alert)
 class AlertAdmin(WorkspaceModelAdmin):
     needs = READ_ONLY
+    shows_system = True  # that the system itself is late is told to whoever runs it
     list_display = ["message", "kind_badge", "agent", "state", "times", "created_at"]
     list_select_related = ["agent", "trigger", "workspace", "seen_by", "resolved_by"]
     list_filter = [

@@ -1,4 +1,4 @@
-"""Approving and rejecting a proposed step in the admin."""
+"""Approving and rejecting in the admin: a proposed step, or an event of which a model is not sure."""
 
 from __future__ import annotations
 
@@ -76,6 +76,8 @@ def _step_of(execution: Execution) -> Step:
 
 
 def _approve(request: HttpRequest, execution: Execution, cleaned: dict[str, Any]) -> Done:
+    if approving.is_unsure(execution):
+        return _decide(request, execution, "approve", cleaned)
     step = _step_of(execution)
     given = {name.removeprefix("param_"): text for name, text in cleaned.items()}
     edited = {
@@ -91,7 +93,23 @@ def _approve(request: HttpRequest, execution: Execution, cleaned: dict[str, Any]
     return Done("Approved.", recorded=True)
 
 
+def _decide(request: HttpRequest, execution: Execution, verb: str, cleaned: dict[str, Any]) -> Done:
+    """Whether an event runs of which a model is not sure that it meets the conditions."""
+    by, is_met = str(request.user), verb == "approve"
+    try:
+        if is_met:
+            approving.accept(execution, by=by)
+        else:
+            approving.refuse(execution, by=by, comment=cleaned.get("comment", ""))
+    except (approving.CannotDecide, resolving.CannotResolve) as refusal:
+        raise Refused(str(refusal)) from None
+    audit.record(request, verb, execution, after={"conditions": "met" if is_met else "not met"})
+    return Done("Approved: it runs." if is_met else "Rejected: it is skipped.", recorded=True)
+
+
 def _reject(request: HttpRequest, execution: Execution, cleaned: dict[str, Any]) -> Done:
+    if approving.is_unsure(execution):
+        return _decide(request, execution, "reject", cleaned)
     step = _step_of(execution)
     try:
         approving.reject(

@@ -27,7 +27,8 @@ from crm.admin.base import READ_ONLY, WorkspaceModelAdmin
 from crm.admin.columns import column
 from executions import replay
 from executions.admin.words import action_label
-from executions.models import Execution, Reason
+from executions.models import Execution
+from executions.models.reason import labels
 from executions.pages import deliveries
 from executions.pages.deliveries import Asked
 from executions.pages.delivery import REFUSALS, Delivery, Outcome
@@ -115,7 +116,7 @@ class ReasonFilter(_Choice):
     parameter_name = "reason"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        skipped = [(one.value, f"Skipped: {one.label.lower()}") for one in Reason]
+        skipped = [(name, f"Skipped: {label.lower()}") for name, label in labels().items()]
         return [*REFUSALS.items(), *skipped]
 
 

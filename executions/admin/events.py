@@ -13,7 +13,7 @@ from unfold.paginator import InfinitePaginator
 from crm.admin.base import READ_ONLY, WorkspaceModelAdmin
 from crm.admin.columns import column
 from executions import event_replay
-from executions.admin import deliveries, recovery, search
+from executions.admin import deliveries, recovery, replays, search
 from executions.admin.listing import NamedChangeList, names_of
 from executions.admin.words import STATUS_OF_EXECUTION
 from executions.models import Execution
@@ -39,7 +39,7 @@ class TypeFilter(SimpleListFilter):
 
 
 @admin.register(Event)
-class EventAdmin(recovery.ReplaysMany, WorkspaceModelAdmin):
+class EventAdmin(replays.ReplaysMany, WorkspaceModelAdmin):
     needs = READ_ONLY
     paginator = InfinitePaginator
     show_full_result_count = False
@@ -52,7 +52,7 @@ class EventAdmin(recovery.ReplaysMany, WorkspaceModelAdmin):
     ordering = ["-id"]
     fields = ["type"]
     change_form_template = "admin/triggers/event/page.html"
-    object_actions = [recovery.REPLAY_EVENT, deliveries.SEND_AGAIN]
+    object_actions = [replays.REPLAY_EVENT, deliveries.SEND_AGAIN]
     list_before_template = "admin/waiting.html"
 
     def plan_replay(self, rows: Any) -> Plan:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.admin import DateFieldListFilter
+from django.contrib.admin import DateFieldListFilter, SimpleListFilter
 from django.contrib.admin.utils import unquote
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -17,11 +17,13 @@ from crm.admin.base import READ_ONLY, OwnRowsFilter, WorkspaceModelAdmin
 from crm.admin.columns import column
 from executions import launch, waiting
 from executions import replay as replaying
-from executions.admin import approvals, recovery, search
+from executions.admin import approvals, recovery, replays, search
 from executions.admin.listing import NamedChangeList
 from executions.admin.words import STATUS_OF_EXECUTION
-from executions.models import Execution, Reason, Status
+from executions.models import Execution, Status
+from executions.models.reason import label_of, labels
 from executions.pages import doubt, feed, subjects, words
+from executions.pages.runs import asked_of
 from triggers.models import Event
 
 
@@ -46,6 +48,19 @@ class TriggerFilter(OwnRowsFilter):
     more = {"is_builtin": False}
 
 
+class ReasonFilter(SimpleListFilter):
+    """Those of gates that an installation brings along are no choices of the column."""
+
+    title = "reason"
+    parameter_name = "reason"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return list(labels().items())
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        return queryset.filter(reason=self.value()) if self.value() else queryset
+
+
 class LightChangeList(NamedChangeList):
     """Without the large columns."""
 
@@ -54,7 +69,7 @@ class LightChangeList(NamedChangeList):
 
 
 @admin.register(Execution)
-class ExecutionAdmin(recovery.ReplaysMany, WorkspaceModelAdmin):
+class ExecutionAdmin(replays.ReplaysMany, WorkspaceModelAdmin):
     needs = READ_ONLY
     paginator = InfinitePaginator
     show_full_result_count = False
@@ -71,7 +86,7 @@ class ExecutionAdmin(recovery.ReplaysMany, WorkspaceModelAdmin):
     list_display_links = ["created_at", "agent_name"]
     list_filter = [
         "status",
-        "reason",
+        ReasonFilter,
         ("agent", OwnRowsFilter),
         ("trigger", TriggerFilter),
         "is_test",
@@ -155,7 +170,7 @@ class ExecutionAdmin(recovery.ReplaysMany, WorkspaceModelAdmin):
 
     @column("Why")
     def why(self, row: Execution) -> str:
-        return Reason(row.reason).label if row.reason in Reason.values else ""
+        return label_of(row.reason)
 
     @column("About")
     def whom(self, row: Execution) -> str:
@@ -186,6 +201,7 @@ class ExecutionAdmin(recovery.ReplaysMany, WorkspaceModelAdmin):
             "event_said": feed.label(event.type),
             "in_short": waiting.why(execution) or words.in_short(execution),
             "seen": words.conditions_seen(execution.trace, tree),
+            "judged": asked_of(execution),
             "steps": execution.steps.order_by("number"),
             "doubt": doubt.of(execution),
             "subject": subjects.of_events([event], execution.workspace).get(event.subject),

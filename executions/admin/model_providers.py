@@ -6,8 +6,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.http import HttpRequest
-from unfold.enums import ActionVariant
 from unfold.widgets import (
     UnfoldAdminPasswordWidget,
     UnfoldAdminSelectWidget,
@@ -16,11 +14,11 @@ from unfold.widgets import (
 
 from agents.llm import providers, trial
 from agents.models import ModelPrice, ModelProvider
-from crm.admin.actions import Done, ObjectAction, Refused
 from crm.admin.base import ADMINISTERED, EDITABLE, WorkspaceModelAdmin
 from crm.admin.columns import column
 from crm.admin.forms import WorkspaceModelForm, add_problems
 from crm.models import Role
+from executions.admin import connection_tests
 
 _SAID = {
     "openai": "OpenAI",
@@ -81,11 +79,8 @@ class ModelForm(forms.Form):
     )
 
 
-def test(request: HttpRequest, row: ModelProvider, cleaned: dict[str, Any]) -> Done:
-    ok, message, seconds = trial.tried(row, model=cleaned["model"])
-    if not ok:
-        raise Refused(f"It does not work: {message}")
-    return Done(f"It works, after {seconds:g} s. {message}", after={"ok": True})
+def _tried(row: ModelProvider, given: dict[str, Any]) -> connection_tests.Tried:
+    return trial.tried(row, model=given["model"])
 
 
 @admin.register(ModelPrice)
@@ -103,19 +98,7 @@ class ModelProviderAdmin(WorkspaceModelAdmin):
     form = ModelProviderForm
     list_display = ["name", "kind", "address", "has_key", "updated_at"]
     search_fields = ["name", "kind"]
-    object_actions = [
-        ObjectAction(
-            "test",
-            "Test connection",
-            test,
-            role=Role.ADMIN,
-            icon="network_check",
-            variant=ActionVariant.PRIMARY,
-            form=lambda _row: ModelForm,
-            in_bulk=False,
-            outside=True,
-        )
-    ]
+    object_actions = [connection_tests.button(_tried, form=ModelForm)]
 
     @column("Address")
     def address(self, row: ModelProvider) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from agents import actions, validation
-from agents.models import DEFAULT_RESTRICTIONS, Agent
+from agents.models import DEFAULT_RESTRICTIONS, Agent, McpServer
 from agents.tools import NOT_FOR_MODELS
 from config.lib.problems import Problem
 from crm.admin.editors import EditorField, EditorWidget, refuse
@@ -113,9 +113,25 @@ class ToolsField(EditorField):
         self.widget.config = {
             "actions": known,
             "guarded": guarded,
+            "servers": _servers(workspace),
             "choices": _choices(workspace, agent),
             "variables": vocabulary.variables(workspace, agent),
         }
+
+
+def _servers(workspace: Workspace | None) -> list[dict[str, Any]]:
+    """The MCP servers with the tools that a model can use, as they were seen last."""
+    if workspace is None:
+        return []
+    rows = McpServer.objects.filter(workspace=workspace).defer("headers", "env")[:100]
+    return [
+        {
+            "name": row.name,
+            "trusted": row.trusts_hints,
+            "tools": [tool for tool in row.tools if not tool["problem"]],
+        }
+        for row in rows
+    ]
 
 
 class SchemaWidget(EditorWidget):

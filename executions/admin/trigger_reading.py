@@ -45,7 +45,9 @@ class TriggerReading(admin.ModelAdmin[Trigger]):
     max_age_seconds_read = _limit("max_age_seconds")
     failure_threshold_read = _limit("failure_threshold")
     ignore_cooldown_read = _limit("ignore_cooldown")
+    examples_pass_rate_read = _limit("examples_pass_rate")
     allow_reentry_read = _limit("allow_reentry")
+    fail_open_read = _limit("fail_open")
 
     @column("Conditions")
     def conditions_read(self, row: Trigger) -> str:

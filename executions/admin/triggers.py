@@ -8,26 +8,26 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
-from django.template.response import TemplateResponse
 from django.urls import reverse
 from unfold.enums import ActionVariant
 
 from agents.models import Agent, AgentStatus
 from crm.admin.actions import Done, ObjectAction, Refused
-from crm.admin.base import OwnRowsFilter, WorkspaceModelAdmin
+from crm.admin.base import OwnRowsFilter
 from crm.admin.columns import column
 from crm.admin.values import ValueField
-from crm.models import Role
 from executions import diagnosis, launch
-from executions.admin import dead_letters, recovery, webhooks
+from executions.admin import dead_letters, dry_runs, examples, recovery, webhooks
+from executions.admin.describing import DescribingAdmin
+from executions.admin.examples import ExamplesOfTrigger
 from executions.admin.trigger_form import TriggerForm
 from executions.admin.trigger_reading import READABLE, TriggerReading
 from executions.admin.words import STATUS_OF_TRIGGER, badge, trigger_figures
-from executions.models import Reason, Status
-from executions.pages import words
-from triggers import sources
+from executions.models import Status
+from triggers import sources, trials
 from triggers.event_types import InvalidPayload
 from triggers.models import Trigger, TriggerType
 from triggers.problems import InvalidTrigger
@@ -71,24 +71,8 @@ def test(request: HttpRequest, trigger: Trigger, cleaned: dict[str, Any]) -> Don
     )
 
 
-def dry_run(request: HttpRequest, trigger: Trigger, cleaned: dict[str, Any]) -> Done:
-    """Changes nothing, so nothing is written to the trail."""
-    answer = launch.dry_run(trigger, payload=cleaned["event"])
-    reason = answer["reason"]
-    context = admin.site.each_context(request) | {
-        "title": "Dry run",
-        "subtitle": str(trigger),
-        "opts": Trigger._meta,
-        "answer": answer,
-        "trigger": trigger,
-        "why": words.WHY_SKIPPED.get(Reason(reason), reason) if reason else "",
-        "seen": words.conditions_seen(answer["trace"], trigger.conditions),
-    }
-    return Done("", page=TemplateResponse(request, "admin/dry_run.html", context), recorded=True)
-
-
 def event_form(trigger: Trigger) -> type[forms.Form]:
-    sample = sources.find(trigger.trigger_type).within(trigger.workspace).sample(trigger.config)
+    sample = sources.of(trigger).within(trigger.workspace).sample(trigger.config)
 
     class EventForm(forms.Form):
         event = ValueField(
@@ -101,16 +85,30 @@ def event_form(trigger: Trigger) -> type[forms.Form]:
     return EventForm
 
 
+class TypeFilter(admin.SimpleListFilter):
+    """What is registered; no list of choices in the tables."""
+
+    title = "type"
+    parameter_name = "trigger_type"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(name, sources.registry.get(name).label) for name in sources.registry]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(trigger_type=self.value()) if self.value() else queryset
+
+
 @admin.register(Trigger)
-class TriggerAdmin(TriggerReading, WorkspaceModelAdmin):
+class TriggerAdmin(TriggerReading, DescribingAdmin, ExamplesOfTrigger):
     form = TriggerForm
     list_display = [
-        *("name", "listens_to", "agent_link", "status_badge", "next_fire", "runs", "last_run"),
+        *("name", "listens_to", "agent_link", "status_badge", "examples_badge", "next_fire"),
+        *("runs", "last_run"),
     ]
-    list_filter = ["status", "trigger_type", ("agent", OwnRowsFilter)]
+    list_filter = ["status", TypeFilter, ("agent", OwnRowsFilter)]
     search_fields = ["name", "description", "agent__name"]
     readonly_fields = [
-        *("status_now", "figures", "schedule_now", "letters"),
+        *("status_now", "figures", "schedule_now", "examples_now", "letters"),
         *("last_error", "created_at", "updated_at"),
     ]
     readable = READABLE
@@ -119,9 +117,7 @@ class TriggerAdmin(TriggerReading, WorkspaceModelAdmin):
         ObjectAction(
             "test", "Test", test, icon="science", variant=ActionVariant.PRIMARY, form=event_form
         ),
-        ObjectAction(
-            "dry_run", "Dry run", dry_run, icon="preview", form=event_form, role=Role.VIEWER
-        ),
+        *dry_runs.actions(event_form),
         ObjectAction(
             "enable",
             "Enable",
@@ -129,7 +125,9 @@ class TriggerAdmin(TriggerReading, WorkspaceModelAdmin):
             icon="toggle_on",
             variant=ActionVariant.SUCCESS,
             shown=lambda trigger: not trigger.enabled,
+            before=examples.try_first,
         ),
+        examples.TRY,
         recovery.RESUME_TRIGGER,
         ObjectAction(
             "disable", "Disable", disable, icon="toggle_off", shown=lambda trigger: trigger.enabled
@@ -147,7 +145,8 @@ class TriggerAdmin(TriggerReading, WorkspaceModelAdmin):
             super()
             .get_queryset(request)
             .filter(is_builtin=False)
-            .select_related("agent", "gate", "schedule", "workspace")
+            .select_related("agent__workspace", "gate", "schedule", "workspace")
+            .prefetch_related("trials")
         )
 
     def layout(self, request: HttpRequest, obj: Trigger | None) -> Any:
@@ -168,13 +167,15 @@ class TriggerAdmin(TriggerReading, WorkspaceModelAdmin):
             if obj
             else []
         )
+        if obj and trials.has_examples(obj.conditions):
+            state.append(("Examples", {"fields": ["examples_now"]}))
         if obj and dead_letters.has_some(obj):
             state.append(("Dead letters", {"fields": ["letters"]}))
         history = [("History", {"fields": [("created_at", "updated_at")]})] if obj else []
         return [
             *state,
             (None, {"fields": ["name", "agent", "description", "enabled"]}),
-            ("When", {"fields": ["trigger_type", "config", "conditions"]}),
+            ("When", {"fields": ["trigger_type", "config", "conditions", "examples_pass_rate"]}),
             ("What the agent gets", {"fields": ["input_mapping", "default_inputs"]}),
             (
                 "Limits",
@@ -183,7 +184,7 @@ class TriggerAdmin(TriggerReading, WorkspaceModelAdmin):
                         ("max_executions_per_hour", "max_concurrent"),
                         ("cooldown_seconds", "max_age_seconds"),
                         ("failure_threshold", "ignore_cooldown"),
-                        "allow_reentry",
+                        ("allow_reentry", "fail_open"),
                     ]
                 },
             ),
@@ -222,10 +223,11 @@ class TriggerAdmin(TriggerReading, WorkspaceModelAdmin):
     @column("Listens to")
     def listens_to(self, row: Trigger) -> str:
         context = {
-            "said": sources.find(row.trigger_type).describe(row.config),
+            "said": sources.describe(row),
             "schedule": getattr(row, "schedule", None),
             "is_unsigned": webhook.is_unsigned(row.config),
             "off": sources.why_off(row.trigger_type, row.config),
+            "is_installed": row.trigger_type in sources.registry,
         }
         return render_to_string("admin/listens_to.html", context)
 
@@ -278,6 +280,7 @@ class TriggerAdmin(TriggerReading, WorkspaceModelAdmin):
         was_on = bool(change and form.initial.get("enabled"))
         before = Agent.objects.filter(triggers=obj.pk).first() if change else None
         super().save_model(request, obj, form, change)
+        form.keep_examples()
         if before is not None and before.pk != obj.agent_id:
             launch.hand_over(obj, before)
         if change and obj.enabled and not was_on:

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from agents import steps
-from agents.models import Agent
+from agents.llm import providers
+from agents.models import Agent, McpServer
 from crm.models import Workspace
 from triggers import event_types
 from triggers.models import Event, Trigger, WebhookEndpoint
@@ -25,6 +26,12 @@ def fields_by_type(workspace: Workspace | None = None) -> dict[str, list[Suggest
     known = {name: event_types.registry.get(name).schema for name in event_types.registry}
     known |= webhook.own_schemas(workspace) if workspace else {}
     return {name: list(fields_of(schema)) for name, schema in known.items()}
+
+
+def told_to() -> dict[str, str]:
+    """By type of trigger that alone hears it, an event type whose fields they all have."""
+    kinds = [event_types.registry.get(name) for name in event_types.registry]
+    return {kind.told_to: kind.name for kind in kinds if kind.told_to}
 
 
 def fields_of(schema: dict[str, Any], prefix: str = "", depth: int = 1) -> Iterator[Suggestion]:
@@ -93,6 +100,18 @@ def endpoints(workspace: Workspace) -> list[Suggestion]:
 def agents(workspace: Workspace) -> list[Suggestion]:
     rows = Agent.objects.filter(workspace=workspace).order_by("name")
     return [{"value": str(pk), "label": name} for pk, name in rows.values_list("pk", "name")]
+
+
+def models(workspace: Workspace | None) -> list[str]:
+    """Language models that the workspace names somewhere."""
+    named = set(Agent.objects.filter(workspace=workspace).values_list("model", flat=True)[:RECENT])
+    default = workspace.default_model if workspace else ""
+    return sorted({*named, default, providers.RULES} - {""})
+
+
+def mcp_servers(workspace: Workspace) -> list[Suggestion]:
+    names = McpServer.objects.filter(workspace=workspace).values_list("name", "url")[:RECENT]
+    return [{"value": name, "label": url or "a command"} for name, url in names]
 
 
 def webhooks(workspace: Workspace, *, but: Any) -> list[Suggestion]:

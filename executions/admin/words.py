@@ -87,7 +87,7 @@ def source_figures(trigger: Trigger) -> list[Figure]:
     watch = Watch.objects.filter(pk=trigger.pk).first() or Watch()
     letters = DeadLetter.objects.filter(trigger=trigger, is_dead=True).count()
     if watch.works_since:
-        state = "connected"
+        state = f"connected. {watch.note}" if watch.note else "connected"
     else:
         state = f"failing: {watch.last_error}" if watch.failures else "not listened to"
     lag = "" if watch.lag_ms is None else f"{watch.lag_ms / 1000:.1f} s"

@@ -14,7 +14,7 @@ from unfold.widgets import UnfoldAdminSelect2Widget
 
 from config.lib import wake
 from config.lib.problems import Problem
-from crm import retention, stages
+from crm import budgets, retention, stages
 from crm.admin.actions import Done, ObjectAction, Refused
 from crm.admin.base import WorkspaceModelAdmin
 from crm.admin.columns import column
@@ -94,6 +94,39 @@ class RetentionField(EditorField):
         return given
 
 
+class BudgetsWidget(EditorWidget):
+    editor = "limits"
+    scripts = ("admin/limits_editor.js",)
+
+    def __init__(self) -> None:
+        limits = [
+            {
+                "name": budget.name,
+                "label": budget.label,
+                "help": "All agents together, and drafts. Runs that ask models wait until tomorrow then.",
+                "standard": None,
+                "required": False,
+                "step": "any" if budget.is_money else 1,
+            }
+            for budget in budgets.BUDGETS
+        ]
+        super().__init__({"limits": limits})
+
+
+class BudgetsField(EditorField):
+    """Tokens and dollars by name; what is not there is unlimited."""
+
+    widget: Any = BudgetsWidget
+    empty = dict
+
+    def read(self, value: Any) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            refuse([Problem("", "Give numbers by name.")])
+        given = {name: limit for name, limit in value.items() if limit not in ("", None)}
+        refuse(Problem(name, text) for name, text in budgets.problems_of(given).items())
+        return given
+
+
 class WorkspaceForm(WorkspaceModelForm):
     stages = StagesField(label="Stages of deals", initial=default_stages)
     retention = RetentionField(
@@ -102,6 +135,7 @@ class WorkspaceForm(WorkspaceModelForm):
         initial=dict,
         help_text="What has not ended is never deleted.",
     )
+    budgets = BudgetsField(label="Budgets of a day", required=False, initial=dict)
     timezone = forms.ChoiceField(
         initial="UTC",
         widget=UnfoldAdminSelect2Widget,
@@ -166,13 +200,19 @@ class WorkspaceAdmin(WorkspaceModelAdmin):
     search_fields = ["name", "slug"]
     prepopulated_fields = {"slug": ["name"]}
     readonly_fields = ["created_at", "updated_at"]
-    readable = {"stages": "stages_read", "retention": "retention_read"}
+    readable = {
+        "stages": "stages_read",
+        "retention": "retention_read",
+        "budgets": "budgets_read",
+    }
     stages_read = as_list("stages", "Stages of deals")
     retention_read = as_table("days_kept", "Days to keep")
+    budgets_read = as_table("every_budget", "Budgets of a day")
     fieldsets = [
         (None, {"fields": [("name", "slug"), "timezone", "paused"]}),
         ("Deals", {"fields": ["stages"]}),
         ("Limits", {"fields": ["queue_limit"]}),
+        ("Language models", {"fields": ["default_model", "budgets"]}),
         ("Days to keep", {"fields": ["retention"]}),
         ("History", {"fields": [("created_at", "updated_at")]}),
     ]

@@ -3,6 +3,12 @@
 Two kinds. A *dispatch gate* looks at one event and one trigger: `refuse(candidate) -> Refusal |
 None`; the first refusal is written down as a skipped execution. A *claim gate* says how much room
 is left before anything starts: `free(asked) -> {key: Room}`, one query per gate and batch.
+
+Each file registers its gate with its `place` in the order, and a new one takes a place between two others:
+
+    10 trigger active    20 loop guard       30 rule conditions   40 agent status   50 cooldown   60 overlap
+    (queued)             110 daily limit     120 unsigned share   130 minute window
+                         140 hourly window   150 concurrency    160 budget
 """
 
 from __future__ import annotations
@@ -12,18 +18,20 @@ import uuid
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
+from config.lib.registry import DuplicateName, Registry
 from executions.models import AgentGate, Reason, TriggerGate
-from triggers.facts import facts
+from executions.models.reason import OwnReason, own_reasons
+from triggers.facts import facts, judged
 from triggers.models import Event, Trigger
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why this event does not run this trigger's agent."""
+    """Why this event does not run this trigger's agent: one of `Reason`, or of a gate's own `gates.reason`."""
 
-    reason: Reason
+    reason: Reason | str
     note: str = ""
 
 
@@ -41,8 +49,9 @@ class Runs:
 
     busy: set[uuid.UUID] = field(default_factory=set)
 
-    def add(self, event: Event, trigger: Trigger) -> None:
-        self.busy.add(trigger.pk)
+    def add(self, event: Event, trigger: Trigger, *, is_pending: bool = False) -> None:
+        if not is_pending:  # may yet turn out not to be a run
+            self.busy.add(trigger.pk)
         self.of_root[event.root_id] += 1
         if event.subject:
             self.of_subject[trigger.pk, event.subject].append(event.recorded_at)
@@ -51,7 +60,8 @@ class Runs:
 @dataclass(slots=True)
 class Candidate:
     """One event at one listening trigger. `trace` collects what the gates saw; `gate` is locked and
-    holds the batch's own changes.
+    holds the batch's own changes. `needs_model`: the rules leave it to a model; what an accepted event uses up is then
+    asked for when the model has said yes.
     """
 
     event: Event
@@ -63,6 +73,7 @@ class Candidate:
     is_replay: bool = False
     runs: Runs | None = None
     trace: list[dict[str, Any]] = field(default_factory=list)
+    needs_model: bool = False
     _facts: dict[str, Any] | None = None
 
     @property
@@ -76,7 +87,13 @@ class Candidate:
             self._facts = facts(self.event.payload, source=self.event.source)
         return self._facts
 
+    @property
+    def judged(self) -> dict[str, Any]:
+        """What its conditions see."""
+        return judged(self.facts, source=self.event.source, verified=self.event.verified)
 
+
+MAX_REASON = 30  # letters; the ledger's column
 DispatchGate = Callable[[Candidate], Refusal | None]
 
 Key = tuple[str, uuid.UUID]  # ("agent" | "trigger", id)
@@ -91,7 +108,7 @@ class Room:
 
     places: int
     free_at: dt.datetime | None = None
-    reason: Reason | None = None
+    reason: Reason | str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,62 +140,97 @@ class Asked:
         return {agent_id: limit for agent_id, limit in limits.items() if limit is not None}
 
 
+def starts(row: Ready) -> bool:
+    """First starts, retries and replays: going on after a wait, a graceful stop or a lost lease only needs a place."""
+    return not row.resumes
+
+
+def begins(row: Ready) -> bool:
+    """The very first start of an execution."""
+    return row.attempt == 0 and not row.resumes
+
+
 @dataclass(frozen=True, slots=True)
 class ClaimGate:
-    """`free(asked)` counts the room; `counts(ready)` says whether starting this row takes a place of it."""
+    """`free(asked)` counts the room; `counts(ready)` says whether starting this row takes a place of it.
+
+    `says(room)` tells a person why a run waits, for gates that `executions.waiting` has no words for.
+    """
 
     name: str
     free: Callable[[Asked], dict[Key, Room]]
     counts: Callable[[Ready], bool]
+    says: Callable[[Room], str] | None = None
+
+
+dispatching: Registry[tuple[int, DispatchGate]] = Registry("dispatch gates")
+claiming: Registry[tuple[int, ClaimGate]] = Registry("claim gates")
+_dispatch_gates: tuple[DispatchGate, ...] = ()
+_claim_gates: tuple[ClaimGate, ...] = ()
+
+
+def dispatch(name: str, *, place: int) -> Callable[[DispatchGate], DispatchGate]:
+    """Registers a `refuse(candidate)`."""
+
+    def add(refuse: DispatchGate) -> DispatchGate:
+        global _dispatch_gates  # noqa: PLW0603 - put in order once, not at each event
+        dispatching.register(name, (place, refuse))
+        _dispatch_gates = tuple(gate for _, _, gate in _in_order(dispatching))
+        return refuse
+
+    return add
+
+
+def claim(
+    name: str,
+    *,
+    place: int,
+    counts: Callable[[Ready], bool] = starts,
+    says: Callable[[Room], str] | None = None,
+) -> Callable[[Callable[[Asked], dict[Key, Room]]], Callable[[Asked], dict[Key, Room]]]:
+    """Registers a `free(asked)`; the other keywords are ClaimGate's."""
+
+    def add(free: Callable[[Asked], dict[Key, Room]]) -> Callable[[Asked], dict[Key, Room]]:
+        global _claim_gates  # noqa: PLW0603 - put in order once, not at each claim
+        claiming.register(name, (place, ClaimGate(name, free, counts, says)))
+        _claim_gates = tuple(gate for _, _, gate in _in_order(claiming))
+        return free
+
+    return add
+
+
+def reason(name: str, *, label: str, sentence: str) -> str:
+    """A reason of a gate's own, for its refusals. `label` as in lists; `sentence` as on the page of a skipped run.
+
+    Raises ValueError where the name is too long for its column, and DuplicateName where it is one of ours.
+    """
+    if not 0 < len(name) <= MAX_REASON:
+        raise ValueError(f"not the name of a reason: {name!r}")
+    if name in Reason.values:
+        raise DuplicateName(f"reason {name!r} is one of Triggerfish's own")
+    own_reasons.register(name, OwnReason(name, label, sentence))
+    return name
+
+
+G = TypeVar("G")
+
+
+def _in_order(known: Registry[tuple[int, G]]) -> list[tuple[int, str, G]]:
+    """(place, name, gate); gates that share a place are asked in the order of their names."""
+    found = [(known.get(name)[0], name, known.get(name)[1]) for name in known]
+    return sorted(found, key=lambda one: one[:2])
+
+
+def order(known: Registry[tuple[int, Any]]) -> list[str]:
+    """Names in the order of asking."""
+    return [name for _, name, _ in _in_order(known)]
 
 
 def dispatch_gates() -> tuple[DispatchGate, ...]:
-    """Trigger active, loop guard, rule conditions, agent status, cooldown, overlap."""
-    from executions.gates import (
-        agent_status,
-        cooldown,
-        loop_guard,
-        overlap,
-        rule_conditions,
-        trigger_active,
-    )
-
-    return (
-        trigger_active.refuse,
-        loop_guard.refuse,
-        rule_conditions.refuse,
-        agent_status.refuse,
-        cooldown.refuse,
-        overlap.refuse,
-    )
+    """In their order."""
+    return _dispatch_gates
 
 
 def claim_gates() -> tuple[ClaimGate, ...]:
-    """Daily limit, its share for unsigned senders, per-minute and hourly windows, concurrency.
-
-    A paused workspace is left out of the asking query. The day counts an execution once; the windows count first
-    starts, retries and replays; going on after a wait, a graceful stop or a lost lease only needs a place to run.
-    """
-    from executions.gates import (
-        concurrency,
-        daily_limit,
-        hourly_window,
-        minute_window,
-        unsigned_share,
-    )
-
-    def starts(row: Ready) -> bool:
-        return not row.resumes
-
-    def begins(row: Ready) -> bool:
-        return row.attempt == 0 and not row.resumes
-
-    return (
-        ClaimGate("daily_limit", daily_limit.free, begins),
-        ClaimGate(
-            unsigned_share.NAME, unsigned_share.free, lambda row: row.is_unsigned and begins(row)
-        ),
-        ClaimGate("minute_window", minute_window.free, starts),
-        ClaimGate("hourly_window", hourly_window.free, starts),
-        ClaimGate("concurrency", concurrency.free, lambda _row: True),
-    )
+    """In their order. A paused workspace is left out of the asking query."""
+    return _claim_gates

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from agents.models import AgentStatus
+from executions import gates
 from executions.gates import Candidate, Refusal
 from executions.models import AgentGate, Reason
 
@@ -19,6 +20,7 @@ def reason_not_to_run(
     return Reason.AGENT_NOT_LIVE
 
 
+@gates.dispatch("agent_status", place=40)
 def refuse(candidate: Candidate) -> Refusal | None:
     reason = reason_not_to_run(
         candidate.trigger.agent.status, gate=candidate.agent_gate, is_test=candidate.is_test

@@ -6,10 +6,12 @@ from collections import Counter
 
 from django.db.models import Count, Q
 
+from executions import gates
 from executions.gates import Asked, Key, Room
 from executions.models import Execution, Status
 
 
+@gates.claim("concurrency", place=150, counts=lambda _row: True)
 def free(asked: Asked) -> dict[Key, Room]:
     """Counts rows that are running now. Uses index execution_running."""
     limits: dict[Key, int] = {}

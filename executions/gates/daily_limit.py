@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 from django.db.models import Count, Q
 
-from executions import statements
-from executions.gates import Asked, Key, Room
+from executions import gates, statements
+from executions.gates import Asked, Key, Room, begins
 from executions.models import AgentGate, AgentStart, Reason
 
 LIMIT = "max_executions_per_day"
@@ -45,6 +45,7 @@ def used(gate: AgentGate, now: dt.datetime) -> Used:
     return Used(**counted)
 
 
+@gates.claim("daily_limit", place=110, counts=begins)
 def free(asked: Asked) -> dict[Key, Room]:
     """An execution counts on the day of its first start, once."""
     return left_of(asked, asked.agent_limits(LIMIT))

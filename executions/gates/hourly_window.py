@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 
-from executions import statements
+from executions import gates, statements
 from executions.gates import Asked, Key, Room
 from executions.gates.window import room_in_window
 
 WINDOW = dt.timedelta(hours=1)
 
 
+@gates.claim("hourly_window", place=140)
 def free(asked: Asked) -> dict[Key, Room]:
     limits = {
         trigger.pk: trigger.max_executions_per_hour

@@ -18,7 +18,7 @@ from collections.abc import Iterable
 from django.conf import settings
 
 from config.lib import ids
-from executions import statements
+from executions import gates, statements
 from executions.gates import Candidate, Refusal, Runs
 from executions.models import Reason
 from triggers.models import Event, Trigger
@@ -73,6 +73,7 @@ def _window() -> dt.timedelta:
     return dt.timedelta(seconds=settings.LOOP_WINDOW_SECONDS)
 
 
+@gates.dispatch("loop_guard", place=20)
 def refuse(candidate: Candidate) -> Refusal | None:
     event, trigger = candidate.event, candidate.trigger
     if event.depth > settings.LOOP_MAX_DEPTH:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from executions import statements
+from executions import gates, statements
 from executions.gates import Asked, Key, Room
 from executions.gates.window import room_in_window
 
@@ -12,6 +12,7 @@ LIMIT = "max_executions_per_minute"
 WINDOW = dt.timedelta(seconds=60)
 
 
+@gates.claim("minute_window", place=130)
 def free(asked: Asked) -> dict[Key, Room]:
     limits = asked.agent_limits(LIMIT)
     if not limits:

@@ -1,4 +1,7 @@
-"""Do the trigger's own conditions hold for this event? What they saw is kept, met or not."""
+"""Do the trigger's own conditions hold for this event? What they saw is kept, met or not.
+
+Where only the answer of a model can still make them met, the event passes and says so (`needs_model`).
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from config.lib import json
+from executions import gates
 from executions.gates import Candidate, Refusal
 from executions.models import Reason
 from triggers import conditions
@@ -20,6 +24,7 @@ def _parsed(tree: bytes) -> conditions.Condition:
     return conditions.parse(json.loads(tree))
 
 
+@gates.dispatch("rule_conditions", place=30)
 def refuse(candidate: Candidate) -> Refusal | None:
     if refusal := _filtered_out(candidate):
         return refusal
@@ -29,8 +34,11 @@ def refuse(candidate: Candidate) -> Refusal | None:
         condition = _parsed(json.dumps(candidate.trigger.conditions))
     except conditions.InvalidConditions as error:
         return Refusal(Reason.CONDITION_ERROR, str(error))
-    verdict = conditions.judge(condition, candidate.facts, with_trace=True)
+    verdict = conditions.judge(condition, candidate.judged, with_trace=True)
     candidate.trace.extend(verdict.trace)
+    if verdict.needs_model:
+        candidate.needs_model = True
+        return None
     if verdict.met is None:
         log.warning(
             "a condition could not be decided",
@@ -39,10 +47,6 @@ def refuse(candidate: Candidate) -> Refusal | None:
                 "event": str(candidate.event.pk),
                 "notes": _notes(verdict.trace),
             },
-        )
-    if verdict.needs_model:
-        return Refusal(
-            Reason.CONDITION_ERROR, "its condition in plain words needs a model, and none is set up"
         )
     return None if verdict.met else Refusal(Reason(verdict.reason or Reason.CONDITION_FALSE))
 

@@ -11,7 +11,8 @@ import math
 from django.conf import settings
 
 from agents.models import Agent
-from executions.gates import Asked, Key, Room, daily_limit
+from executions import gates
+from executions.gates import Asked, Key, Ready, Room, begins, daily_limit
 
 NAME = "unsigned_share"
 
@@ -36,6 +37,11 @@ def note(agent: Agent) -> str:
     )
 
 
+def _counts(row: Ready) -> bool:
+    return row.is_unsigned and begins(row)
+
+
+@gates.claim(NAME, place=120, counts=_counts)
 def free(asked: Asked) -> dict[Key, Room]:
     limits = asked.agent_limits(daily_limit.LIMIT)
     shares = {agent_id: of_day(limit) for agent_id, limit in limits.items()}

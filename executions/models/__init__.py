@@ -2,17 +2,19 @@
 
 from executions.models.alert import Alert, AlertKind
 from executions.models.audit import AuditEntry
+from executions.models.canary import Canary
 from executions.models.execution import (
     TERMINAL,
     Execution,
-    Reason,
     Status,
-    Step,
-    StepState,
     Verdict,
 )
 from executions.models.gates import AgentGate, AgentStart, TriggerGate
-from executions.models.spending import Spending
+from executions.models.judgement import Judgement, RememberedAnswer
+from executions.models.losses import Losses
+from executions.models.reason import Reason
+from executions.models.spending import Spending, SpendingDay
+from executions.models.step import Step, StepState
 
 __all__ = [
     "TERMINAL",
@@ -21,9 +23,14 @@ __all__ = [
     "Alert",
     "AlertKind",
     "AuditEntry",
+    "Canary",
     "Execution",
+    "Judgement",
+    "Losses",
     "Reason",
+    "RememberedAnswer",
     "Spending",
+    "SpendingDay",
     "Status",
     "Step",
     "StepState",

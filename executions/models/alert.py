@@ -6,6 +6,7 @@ import datetime as dt
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.db import models
 from django.db.models.functions import Coalesce, Now
 
@@ -23,12 +24,22 @@ class AlertKind(models.TextChoices):
     INTERRUPTED = "interrupted", "In doubt"
     APPROVAL = "approval", "Waits for approval"
     BUDGET = "budget", "Budget of a model"
+    MODEL = "model", "A model cannot be asked"
     TRIGGER_ERROR = "trigger_error", "Trigger in error"
+    EXAMPLES = "examples", "Examples of a condition fail"
     HOST_AWAY = "host_away", "A host is away"
     QUEUE_FULL = "queue_full", "Queue full"
+    LAG = "lag", "Events are answered late"
 
 
 class AlertQuerySet(models.QuerySet["Alert"]):
+    def shown_to(self, user: User, *, within: Workspace) -> AlertQuerySet:
+        """Those of the workspace; to superusers also what the system says of itself."""
+        mine = models.Q(workspace=within)
+        if user.is_superuser:
+            mine |= models.Q(workspace__is_system=True)
+        return self.filter(mine)
+
     def count_again(self, workspace_id: Any, dedupe_key: str, *, times: int) -> int:
         """What is open happened once more. Uses the index alert_once."""
         mine = self.filter(workspace_id=workspace_id, dedupe_key=dedupe_key, resolved_at=None)

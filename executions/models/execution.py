@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.db import models
 from django.db.models import Q
 
 from agents.models import Agent
 from config.lib.ids import uuid7
-from config.lib.secrets import SealedTextField
 from crm.models import Workspace
 from executions.models.querysets import ExecutionQuerySet
+from executions.models.reason import Reason
 from triggers.models import Event, Trigger
 from triggers.models.event import deleted_after
 
@@ -34,26 +32,6 @@ TERMINAL = frozenset(
 )
 
 
-class Reason(models.TextChoices):
-    """Why an execution was skipped (or, `poison`, failed; or, `host_away`, waits)."""
-
-    AGENT_PAUSED = "agent_paused", "Agent paused"
-    AGENT_NOT_LIVE = "agent_not_live", "Agent not Live"
-    TRIGGER_DISABLED = "trigger_disabled", "Trigger disabled"
-    TRIGGER_ERROR = "trigger_error", "Trigger in error"
-    CONDITION_FALSE = "condition_false", "Condition not met"
-    CONDITION_ERROR = "condition_error", "Condition could not be judged"
-    COOLDOWN = "cooldown", "Cooling down"
-    DAILY_LIMIT = "daily_limit", "Daily limit reached"
-    LOOP_GUARD = "loop_guard", "Loop stopped"
-    OVERLAP = "overlap", "Still running"
-    EXPIRED = "expired", "Too old"
-    REJECTED = "rejected", "Rejected"
-    POISON = "poison", "Its worker died twice"
-    HOST_AWAY = "host_away", "Waits for a host"
-    BUDGET = "budget", "Budget of the day used up"
-
-
 class Verdict(models.TextChoices):
     NONE_NEEDED = "none_needed", "None needed"
     PENDING = "pending", "Pending"
@@ -68,6 +46,7 @@ class NextPosition(models.Func):
 
 
 READY = Q(status="queued", run_at=None) & ~Q(verdict="pending")
+UNDECIDED = Q(status="queued", verdict="pending")
 HELD = Q(status="queued") & ~Q(held_for="")
 
 
@@ -123,6 +102,8 @@ class Execution(models.Model):
     trace = models.JSONField(default=list, blank=True)
     verdict = models.CharField(max_length=12, choices=Verdict, default=Verdict.NONE_NEEDED)
     inputs = models.JSONField(default=dict, blank=True)
+    # Inputs that a model reads out of the event when the run begins, as the mapping said when the event was heard.
+    extracts = models.JSONField(null=True, editable=False)
     attempt = models.PositiveSmallIntegerField(default=0)
     losses = models.PositiveSmallIntegerField(default=0)  # workers that died while it ran
     resumes = models.BooleanField(default=False)
@@ -172,6 +153,24 @@ class Execution(models.Model):
                 condition=Q(status__in=["queued", "retrying"]),
                 name="execution_pending",
             ),  # skip_unwanted
+            models.Index(
+                fields=["agent", "position"],
+                condition=UNDECIDED & Q(run_at=None, lease=None),
+                name="execution_judgeable",
+            ),  # undecided.take
+            models.Index(
+                fields=["trigger", "position"], condition=UNDECIDED, name="execution_undecided"
+            ),  # verdicts: cooldowns in the order of events; skip_unwanted
+            models.Index(
+                fields=["trigger"],
+                condition=UNDECIDED & Q(reason="cooldown"),
+                name="execution_follower",
+            ),  # verdicts: met, and waiting for the verdict on an earlier event
+            models.Index(
+                fields=["lease"],
+                condition=UNDECIDED & ~Q(lease=None),
+                name="execution_judged",
+            ),  # heartbeat of judges, reaper
             models.Index(
                 fields=["agent"],
                 condition=Q(status="queued", losses__gt=0),
@@ -241,71 +240,5 @@ class Execution(models.Model):
     def duration_ms(self) -> int | None:
         """Milliseconds from the first start to the end; null while it has not both."""
         if self.started_at is None or self.finished_at is None:
-            return None
-        return round((self.finished_at - self.started_at).total_seconds() * 1000)
-
-
-class StepState(models.TextChoices):
-    PROPOSED = "proposed", "Proposed"
-    STARTED = "started", "Started"
-    DONE = "done", "Done"
-    FAILED = "failed", "Failed"
-    REJECTED = "rejected", "Rejected"
-    UNKNOWN = "unknown", "Unknown"
-
-
-class StepQuerySet(models.QuerySet["Step"]):
-    def doubt(self, execution_ids: list[Any]) -> int:
-        """Marks outside steps that had started when their worker died: nobody can know whether they happened."""
-        mine = self.filter(
-            execution_id__in=execution_ids, state=StepState.STARTED, effect="outside"
-        )
-        return mine.update(state=StepState.UNKNOWN)
-
-    def decide(self, execution_id: Any, *, state: str, **fields: Any) -> int:
-        """What a person says of the steps in doubt."""
-        mine = self.filter(execution_id=execution_id, state=StepState.UNKNOWN)
-        return mine.update(state=state, **fields)
-
-
-class Step(models.Model):
-    """The journal: what a run did, in order. A finished step is never repeated."""
-
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    execution = models.ForeignKey(Execution, models.CASCADE, related_name="steps", db_index=False)
-    number = models.PositiveSmallIntegerField()
-    kind = models.CharField(max_length=50)  # the action's name
-    effect = models.CharField(max_length=12)  # none, database, repeatable, outside
-    idempotency_key = models.CharField(max_length=100)
-    state = models.CharField(max_length=10, choices=StepState)
-    request = models.JSONField(default=dict, blank=True)
-    response = models.JSONField(null=True, blank=True)  # without secrets
-    sealed = SealedTextField(
-        blank=True, default="", db_default=""
-    )  # encrypted: the whole response, while the run may go on and the response is not all of it
-    error_message = models.TextField(blank=True, default="")
-    # What a person said of a proposed step: {"approved", "by", "params"}; null where nobody was asked, or not yet.
-    decision = models.JSONField(null=True, blank=True)
-    # Of a step that asked a model: {"model", "input_tokens", "output_tokens"}.
-    usage = models.JSONField(default=dict, blank=True, db_default={})
-    attempt = models.PositiveSmallIntegerField(default=1)
-    started_at = models.DateTimeField()
-    finished_at = models.DateTimeField(null=True, blank=True)
-
-    objects = StepQuerySet.as_manager()
-
-    class Meta:
-        ordering = ["number"]
-        constraints = [models.UniqueConstraint(fields=["execution", "number"], name="step_once")]
-        indexes = [
-            models.Index(fields=["id"], condition=~Q(sealed=""), name="step_sealed")  # prune
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.number}. {self.kind}"
-
-    @property
-    def duration_ms(self) -> int | None:
-        if self.finished_at is None:
             return None
         return round((self.finished_at - self.started_at).total_seconds() * 1000)

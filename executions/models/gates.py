@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Collection, Iterable
+from typing import Any, Self
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from agents.models import Agent
 from crm.models import Workspace
@@ -15,6 +15,14 @@ from triggers.models import Trigger
 
 
 class AgentGateQuerySet(models.QuerySet["AgentGate"]):
+    def besides(self, agent_ids: Collection[Any], *, thinkers: bool) -> Self:
+        """Without these agents; `thinkers`: without those that ask language models, too."""
+        others = self.exclude(agent_id__in=agent_ids) if agent_ids else self
+        if thinkers:
+            asking = Agent.objects.asking_models().filter(pk=OuterRef("agent_id"))
+            others = others.filter(~Exists(asking))
+        return others
+
     def look_again(self, agent_ids: Iterable[Any], *, now: dt.datetime) -> int:
         """These agents may have something to start now, whatever their gates wait for."""
         mine = self.filter(Q(next_eligible_at=None) | Q(next_eligible_at__gt=now))

@@ -15,6 +15,7 @@ from config.lib import logs
 
 if TYPE_CHECKING:
     from executions.models.execution import Execution  # noqa: F401 - the name in the annotation below
+    from executions.models.losses import Losses
 
 
 STOPPED_BY_LIMITS = frozenset({"cooldown", "daily_limit", "loop_guard", "overlap", "expired"})
@@ -38,14 +39,33 @@ class ExecutionQuerySet(models.QuerySet["Execution"]):
         """Queued rows that could start now."""
         return self.filter(status="queued", run_at=None).exclude(verdict="pending")
 
+    def undecided(self) -> ExecutionQuerySet:
+        """Queued rows whose conditions a model has still to judge. Uses index execution_undecided."""
+        return self.filter(status="queued", verdict="pending")
+
+    def judgeable(self) -> ExecutionQuerySet:
+        """Rows that a model could be asked about now. Uses index execution_judgeable."""
+        return self.filter(status="queued", verdict="pending", run_at=None, lease=None)
+
+    def judged_under(self, lease: uuid.UUID) -> ExecutionQuerySet:
+        """Rows that somebody is asking a model about. Uses index execution_judged."""
+        return self.filter(status="queued", verdict="pending", lease=lease)
+
+    def unjudge(self, ids: Iterable[uuid.UUID], *, lease: uuid.UUID) -> int:
+        """Nobody asks about them any more; it was neither an attempt nor a loss."""
+        return self.judged_under(lease).filter(pk__in=list(ids)).update(lease=None)
+
     def unfinished(self) -> ExecutionQuerySet:
         """What waits for a place, a moment or a person."""
         waiting = ["queued", "retrying", "waiting_approval", "interrupted"]
         return self.filter(status__in=waiting)
 
-    def suspects(self) -> ExecutionQuerySet:
-        """Ready rows that lost a worker before: they run alone. Uses index execution_suspect."""
-        return self.ready().filter(losses__gt=0)
+    def suspects(self, losses: Losses | None = None) -> ExecutionQuerySet:
+        """Ready rows that lost a worker before, or so many: they have a process of their own. Uses index
+        execution_suspect.
+        """
+        found = self.ready().filter(losses__gt=0)
+        return found if losses is None else found.filter(losses__range=losses.value)
 
     def last_replay_nos(
         self, event_ids: Iterable[uuid.UUID], listener_ids: Iterable[uuid.UUID]
@@ -87,6 +107,7 @@ class ExecutionQuerySet(models.QuerySet["Execution"]):
             cancel_requested=True,
             finished_at=now,
             run_at=None,
+            lease=None,
             reason="",
         )
         _say("run cancelled", [pk], cancelled)
@@ -140,6 +161,9 @@ class ExecutionQuerySet(models.QuerySet["Execution"]):
 
     def beat(self, lease: uuid.UUID) -> None:
         self.running_under(lease).update(heartbeat=F("heartbeat") + 1)
+
+    def beat_of_judge(self, lease: uuid.UUID) -> None:
+        self.judged_under(lease).update(heartbeat=F("heartbeat") + 1)
 
     def give_back(self, ids: Iterable[uuid.UUID], *, lease: uuid.UUID) -> int:
         """A graceful stop: the rows are ready again and no attempt is spent."""

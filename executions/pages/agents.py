@@ -11,7 +11,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 
-from agents import actions, tools
+from agents import actions, exposure, mcp_tools, tools
 from agents.llm import providers
 from agents.models import Agent, ModelProvider
 from config.lib import audit, clock
@@ -23,7 +23,7 @@ from executions.pages.ground import PageRequest, action, back, page, show
 from triggers import sources
 from triggers.models import Trigger, TriggerStatus
 
-PAGE = 200
+PAGE = 50
 LAST = 15
 GATE_WORDS = {"daily_limit": "It reached its limit for the day and paused by itself."}
 
@@ -34,13 +34,20 @@ def agent_list(request: PageRequest) -> HttpResponse:
     rows = Agent.objects.filter(workspace=request.workspace).annotate(
         triggers_count=Count("triggers", filter=visible)
     )
-    found = list(rows.order_by("name").defer("instructions")[:PAGE])
+    after = request.GET.get("after", "").replace("\0", "")[:200]
+    found = list(rows.filter(name__gt=after).order_by("name").defer("instructions")[: PAGE + 1])
+    more = found[PAGE - 1].name if len(found) > PAGE else None
+    found = found[:PAGE]
     known = list(ModelProvider.objects.filter(workspace=request.workspace))
+    exposures = exposure.warnings_of(found)
     for row in found:
+        row.warning = exposures[row.pk]  # type: ignore[attr-defined]
         row.model_problem = providers.problem_of_agent(row, known)  # type: ignore[attr-defined]
     context = {
         "section": "agents",
         "agents": found,
+        "after": after,
+        "next": more,
         "new_agent_url": reverse("admin:agents_agent_add"),
     }
     return show(request, "agents", context)
@@ -56,7 +63,10 @@ def agent(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
         "section": "agents",
         "agent": found,
         "tools": list(tools.read(found.tools).values()),
+        "server_tools": [one for one in found.tools if mcp_tools.is_of_server(one)],
+        "tool_problem": tools.problem_of_agent(found),
         "model_problem": providers.problem_of_agent(found),
+        "warning": exposure.warning_of(found),
         "steps": [_step(number, step) for number, step in enumerate(found.steps, start=1)],
         "triggers": [
             (t, _listens_to(t), _refused(t))
@@ -101,7 +111,7 @@ def _step(number: int, step: Any) -> dict[str, Any]:
 
 
 def _listens_to(trigger: Trigger) -> str:
-    return sources.find(trigger.trigger_type).describe(trigger.config)
+    return sources.describe(trigger)
 
 
 def _refused(trigger: Trigger) -> int:

@@ -11,6 +11,7 @@ from django.urls import reverse
 from agents.models import Agent
 from config.lib import clock
 from crm.models import Form, Workspace
+from executions import canary
 from executions.models import Alert, Status
 from executions.pages import feed, figures, thinking
 from executions.pages.ground import PageRequest, page, show
@@ -32,9 +33,9 @@ def dashboard(request: PageRequest) -> HttpResponse:
         "counts": counts,
         "is_newcomer": not any(count.number for count in counts),
         "chart": chart,
-        "thinking": thinking.last_days(workspace, now=now),
+        "thinking": thinking.card(workspace, now=now),
         "happenings": feed.newest(workspace, limit=FEED),
-        **_alerts(workspace, everything="alerts" in request.GET),
+        **_alerts(request, everything="alerts" in request.GET),
         "waiting": {
             count.status: count.number
             for count in counts
@@ -42,14 +43,18 @@ def dashboard(request: PageRequest) -> HttpResponse:
         },
         "dead": figures.dead_events(workspace),
         "dispatching": settings.TRIGGERS_ENABLED,
+        "lag": max(canary.states(), key=lambda one: one.lag, default=None)
+        if canary.is_on()
+        else None,
         **_first_steps(workspace),
     }
     return show(request, "dashboard", context)
 
 
-def _alerts(workspace: Workspace, *, everything: bool) -> dict[str, Any]:
+def _alerts(request: PageRequest, *, everything: bool) -> dict[str, Any]:
     """The newest open ones, and how many more there are. Uses index alert_open."""
-    mine = Alert.objects.filter(workspace=workspace, resolved_at=None).order_by("-id")
+    mine = Alert.objects.shown_to(request.user, within=request.workspace)
+    mine = mine.filter(resolved_at=None).order_by("-id")
     most = MOST_ALERTS if everything else ALERTS
     found = list(mine[: most + 1])
     more = mine.count() - most if len(found) > most else 0
@@ -63,4 +68,5 @@ def _first_steps(workspace: Workspace) -> dict[str, Any]:
         "form_url": f"/forms/{form.public_id}/" if form else "",
         "has_agents": Agent.objects.filter(workspace=workspace).exists(),
         "new_agent_url": reverse("admin:agents_agent_add"),
+        "describe_url": reverse("admin:triggers_trigger_describe"),
     }

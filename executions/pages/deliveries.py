@@ -16,7 +16,8 @@ from typing import Any
 from django.db.models import Exists, Q
 
 from config.lib import ids
-from executions.models import Reason, Status
+from executions.models import Status
+from executions.models.reason import labels
 from executions.pages import delivery
 from executions.pages.delivery import REFUSALS, RUNS, Delivery, Outcome
 from executions.pages.ground import uuid_or_none
@@ -99,7 +100,7 @@ class _Parts:
 
     def refused(self) -> tuple[list[Delivery], uuid.UUID | None]:
         asked = self.asked
-        if asked.outcome not in ("", Outcome.REJECTED) or asked.reason in Reason.values:
+        if asked.outcome not in ("", Outcome.REJECTED) or asked.reason in labels():
             return [], None
         rows = WebhookRejection.objects.all()
         if self.owner:

@@ -19,7 +19,8 @@ from agents.models import Agent
 from config.lib import audit
 from crm.models.workspace import display_name
 from executions import approving, event_replay, launch, replay, resolving
-from executions.models import Execution, Reason, Step
+from executions.models import Execution, Step
+from executions.models.reason import label_of
 from executions.pages import feed, happened, runs
 from executions.pages.ground import PageRequest, action, back, page, show
 from executions.replay import Plan, Replayed
@@ -51,28 +52,44 @@ def resolve(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
 
 @action("run")
 def approve(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
-    """The proposed step happens, with the texts that the person changed in the form, or it does not."""
-    rows = Execution.objects.select_related("agent", "trigger")
+    """The proposed step happens, with the texts that the person changed in the form, or it does not. The same for an
+    event of which a model is not sure.
+    """
+    rows = Execution.objects.select_related("agent", "trigger", "event")
     execution = get_object_or_404(rows, pk=pk, workspace=request.workspace)
-    step = approving.proposed(execution)
     is_approval = request.POST.get("decision") == "approve"
-    by = display_name(request.user)
     try:
-        if step is None:
-            raise approving.CannotDecide("It does not wait for an approval any more.")
         with transaction.atomic():
-            if is_approval:
-                approving.approve(execution, step.number, by=by, params=_edited(request, step))
-            else:
-                comment = request.POST.get("comment", "")[:1000]
-                approving.reject(execution, step.number, by=by, comment=comment)
+            decide = _decide_unsure if approving.is_unsure(execution) else _decide_step
+            after = decide(request, execution, is_approval)
             verb = "approve" if is_approval else "reject"
-            audit.record(request, verb, execution, after={"step": step.number})
+            audit.record(request, verb, execution, after=after)
     except (approving.CannotDecide, resolving.CannotResolve) as refusal:
         messages.error(request, f"Nothing was decided: {refusal}")
     else:
         messages.success(request, "Approved." if is_approval else "Rejected.")
     return redirect("execution", pk=pk)
+
+
+def _decide_step(request: PageRequest, execution: Execution, is_approval: bool) -> dict[str, Any]:
+    step, by = approving.proposed(execution), display_name(request.user)
+    if step is None:
+        raise approving.CannotDecide("It does not wait for an approval any more.")
+    if is_approval:
+        approving.approve(execution, step.number, by=by, params=_edited(request, step))
+    else:
+        comment = request.POST.get("comment", "")[:1000]
+        approving.reject(execution, step.number, by=by, comment=comment)
+    return {"step": step.number}
+
+
+def _decide_unsure(request: PageRequest, execution: Execution, is_approval: bool) -> dict[str, Any]:
+    by = display_name(request.user)
+    if is_approval:
+        approving.accept(execution, by=by)
+        return {"conditions": "met"}
+    approving.refuse(execution, by=by, comment=request.POST.get("comment", "")[:1000])
+    return {"conditions": "not met"}
 
 
 def _edited(request: PageRequest, step: Step) -> dict[str, str]:
@@ -231,7 +248,7 @@ def said(done: Replayed) -> str:
         told.append(f"Replayed {len(done.executions):,}: {done.queued:,} {run} as places are free.")
     for reason, count in done.skipped.items():
         told.append(
-            f"{count:,} {'was' if count == 1 else 'were'} skipped: {Reason(reason).label.lower()}."
+            f"{count:,} {'was' if count == 1 else 'were'} skipped: {label_of(reason).lower()}."
         )
     return " ".join(told)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 from django.contrib import messages
 from django.db.models import QuerySet
@@ -13,7 +14,8 @@ from agents.models import Agent
 from config.lib import audit
 from crm.models import Workspace
 from executions import approving, launch, replay, waiting
-from executions.models import Execution, Reason, Status
+from executions.models import Execution, Judgement, Status, Verdict
+from executions.models.reason import labels
 from executions.pages import chain, doubt, feed, figures, subjects, words
 from executions.pages.ground import PageRequest, action, page, show, uuid_or_none
 
@@ -44,7 +46,7 @@ def filtered(workspace: Workspace, asked: dict[str, str]) -> QuerySet[Execution]
     rows = Execution.objects.filter(workspace=workspace).order_by("-id").select_related("event")
     if asked["status"] in Status.values:
         rows = rows.filter(status=asked["status"])
-    if asked["reason"] in Reason.values:
+    if asked["reason"] in labels():
         rows = rows.filter(reason=asked["reason"])
     if agent_id := uuid_or_none(asked["agent"]):
         rows = rows.filter(agent_id=agent_id)
@@ -77,10 +79,20 @@ def run(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
         "siblings": _siblings(execution),
         "doubt": doubt.of(execution),
         "proposed": approving.proposed(execution),
+        "unsure": approving.is_unsure(execution),
+        "judged": asked_of(execution),
         "max_attempts": execution.agent.limit("max_attempts") if execution.agent else None,
         **_buttons(request, execution),
     }
     return show(request, "run", context)
+
+
+def asked_of(execution: Execution) -> list[dict[str, Any]]:
+    """What a model was asked about its conditions; one query where one was."""
+    if execution.verdict == Verdict.NONE_NEEDED:
+        return []
+    judgement = Judgement.objects.filter(pk=execution.pk).first()
+    return judgement.asked if judgement else []
 
 
 def _find(request: PageRequest, pk: uuid.UUID) -> Execution:

@@ -50,7 +50,7 @@ def pause_everything(request: PageRequest) -> HttpResponse:
 
 @action("write")
 def see_alert(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
-    alert = get_object_or_404(Alert, pk=pk, workspace=request.workspace)
+    alert = _alert(request, pk)
     mine = Alert.objects.filter(pk=pk)
     with transaction.atomic():
         alerts.see(mine, user_id=request.user.pk, now=clock.now())
@@ -58,9 +58,13 @@ def see_alert(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
     return back(request, fallback="/")
 
 
+def _alert(request: PageRequest, pk: uuid.UUID) -> Alert:
+    return get_object_or_404(Alert.objects.shown_to(request.user, within=request.workspace), pk=pk)
+
+
 @action("write")
 def resolve_alert(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
-    alert = get_object_or_404(Alert, pk=pk, workspace=request.workspace)
+    alert = _alert(request, pk)
     mine = Alert.objects.filter(pk=pk)
     with transaction.atomic():
         alerts.resolve(mine, user_id=request.user.pk, now=clock.now())

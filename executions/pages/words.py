@@ -6,7 +6,9 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from executions.models import Execution, Reason, Status
+from executions import waiting
+from executions.models import Execution, Reason, Status, Verdict
+from executions.models.reason import own_reasons
 from triggers import operators
 
 WHY_SKIPPED = {
@@ -40,6 +42,10 @@ def in_short(execution: Execution) -> str:
     """One or two sentences: what became of it and why."""
     if execution.status == Status.SKIPPED:
         return _why_skipped(execution)
+    if execution.status == Status.WAITING_APPROVAL and execution.verdict == Verdict.PENDING:
+        return (
+            "A model is not sure whether its conditions are met. A person decides whether it runs."
+        )
     if execution.status == Status.QUEUED and (waits := _why_queued(execution)):
         return waits
     if execution.cancel_requested and execution.status == Status.RUNNING:
@@ -48,6 +54,8 @@ def in_short(execution: Execution) -> str:
 
 
 def _why_queued(execution: Execution) -> str:
+    if execution.verdict == Verdict.PENDING:
+        return waiting.why_undecided(execution)
     if execution.held_for:
         return f"{execution.error_message} It goes on by itself when the host answers again."
     if execution.reason == Reason.BUDGET:
@@ -59,8 +67,16 @@ def _why_queued(execution: Execution) -> str:
     return ""
 
 
+def why(reason: str) -> str:
+    """What a reason means, as a sentence; of a gate of this installation, as that says."""
+    if reason in own_reasons:
+        return own_reasons.get(reason).sentence
+    known = WHY_SKIPPED.get(Reason(reason)) if reason in Reason.values else None
+    return known or "It was skipped."
+
+
 def _why_skipped(execution: Execution) -> str:
-    sentence = WHY_SKIPPED.get(Reason(execution.reason), "It was skipped.")
+    sentence = why(execution.reason)
     note = execution.error_message.strip()
     if (
         note and execution.reason == Reason.DAILY_LIMIT
@@ -114,12 +130,31 @@ def conditions_seen(trace: list[dict[str, Any]], tree: Any) -> Seen | None:
 
 def _readable(leaf: dict[str, Any]) -> dict[str, Any]:
     name = str(leaf.get("operator", ""))
+    if name == "llm":
+        return {**leaf, "is_question": True, "told": _told_by_model(leaf)}
     known = operators.registry.get(name) if name in operators.registry else None
     return {
         **leaf,
         "said": known.label if known else name.replace("_", " "),
         "has_value": leaf.get("expected") is not None,
     }
+
+
+def _told_by_model(leaf: dict[str, Any]) -> str:
+    """What a model said about a condition in words, and how: `It asks. “cost”. 90 % sure; openai:gpt, 18 tokens.`"""
+    confidence = leaf.get("confidence")
+    if confidence is None and leaf.get("actual") is None:
+        return str(leaf.get("note", ""))
+    said = [str(leaf.get("note", "")), str(leaf.get("reason", ""))]
+    if evidence := leaf.get("evidence"):
+        said.append(f"“{evidence}”.")
+    tokens = (leaf.get("input_tokens") or 0) + (leaf.get("output_tokens") or 0)
+    cost = leaf.get("cost")
+    how = [] if confidence is None else [f"{confidence:.0%} sure"]
+    how.append(str(leaf.get("model", "")))
+    how.append("from the cache" if leaf.get("from_cache") else f"{tokens:,} tokens")
+    how += [f"${cost:.6f}".rstrip("0").rstrip(".")] if cost else []
+    return " ".join(filter(None, [*said, f"({', '.join(how)})"]))
 
 
 def _fits(trace: list[dict[str, Any]], tree: Any) -> bool:

@@ -8,7 +8,7 @@ from rest_framework import serializers
 
 from config.lib import secrets
 from executions import waiting
-from executions.models import Execution, Step
+from executions.models import Execution, Judgement, Step, Verdict
 from triggers.models import Event
 
 
@@ -66,6 +66,7 @@ class ExecutionSerializer(Bodies, serializers.ModelSerializer[Execution]):
 class StepSerializer(serializers.ModelSerializer[Step]):
     request = Readable()
     response = Readable()
+    earlier = Readable()
     duration_ms = serializers.IntegerField(read_only=True, allow_null=True)
 
     class Meta:
@@ -73,6 +74,7 @@ class StepSerializer(serializers.ModelSerializer[Step]):
         fields = (
             *("number", "kind", "effect", "state", "attempt", "request", "response"),
             *("error_message", "usage", "decision", "started_at", "finished_at", "duration_ms"),
+            "earlier",
         )
         read_only_fields = fields
 
@@ -126,6 +128,17 @@ class ExecutionDetail(ExecutionSerializer):
         help_text="Why a queued run has not started yet; empty where it does not wait."
     )
 
+    judged = serializers.SerializerMethodField(
+        help_text="What a model was shown and asked about the conditions, and what it answered; null once contents "
+        "are deleted."
+    )
+
+    def get_judged(self, row: Execution) -> list[dict[str, Any]]:
+        if row.verdict == Verdict.NONE_NEEDED:
+            return []
+        judgement = Judgement.objects.filter(pk=row.pk).first()
+        return secrets.redact(judgement.asked) if judgement else []
+
     def get_waits_for(self, row: Execution) -> str:
         return waiting.why(row)
 
@@ -136,6 +149,8 @@ class ExecutionDetail(ExecutionSerializer):
             *(
                 "waits_for",
                 "trace",
+                "verdict",
+                "judged",
                 "steps",
                 "event",
                 "error",
@@ -151,5 +166,8 @@ class ExecutionDetail(ExecutionSerializer):
     def to_representation(self, row: Any) -> dict[str, Any]:
         shown = super().to_representation(row)
         if shown.get("bodies_deleted"):
-            shown["steps"] = [step | {"request": None, "response": None} for step in shown["steps"]]
+            shown["judged"] = None
+            shown["steps"] = [
+                step | {"request": None, "response": None, "earlier": []} for step in shown["steps"]
+            ]
         return shown

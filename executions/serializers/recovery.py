@@ -11,19 +11,29 @@ from executions.resolving import Resolution
 
 
 class Approval(serializers.Serializer[dict[str, Any]]):
-    step = serializers.IntegerField(min_value=1, help_text="The number of the proposed step.")
+    step = serializers.IntegerField(
+        required=False,
+        min_value=1,
+        help_text="The number of the proposed step; left out where a model is not sure about the conditions.",
+    )
     params = serializers.DictField(
         required=False, help_text="Those that shall be other than proposed, by name."
     )
 
 
 class Rejection(serializers.Serializer[dict[str, Any]]):
-    step = serializers.IntegerField(min_value=1, help_text="The number of the proposed step.")
+    step = serializers.IntegerField(
+        required=False,
+        min_value=1,
+        help_text="The number of the proposed step; left out where a model is not sure about the conditions.",
+    )
     comment = serializers.CharField(required=False, allow_blank=True, max_length=1000)
 
 
 class ReplayAsked(serializers.Serializer[dict[str, Any]]):
     """`filter` has the names of the list's query; they may also stand beside it, or in the query itself."""
+
+    is_open = True
 
     filter = serializers.DictField(
         required=False, help_text='As in the list: {"status": "failed", "since": "..."}; or `ids`.'

@@ -5,10 +5,15 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
+from drf_spectacular.extensions import OpenApiSerializerFieldExtension
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from executions.serializers.examples import Examples
 from executions.serializers.recovery import ReplayTold
+from triggers import activation, sources
 from triggers.models import Trigger, TriggerStatus
+from triggers.serializers import InputMapping
 from triggers.sources import webhook
 
 FIGURES = (
@@ -30,6 +35,21 @@ class Figure(serializers.IntegerField):
         return getattr(getattr(instance, "gate", None), str(self.field_name), 0)
 
 
+class TypeOfTrigger(serializers.CharField):
+    """A type, as a text: a stored trigger may have one that is not installed any more."""
+
+
+class TypeOfTriggerSchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]  # not typed there
+    """What may be given is what is registered when the schema is made."""
+
+    target_class = TypeOfTrigger
+
+    def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:
+        if direction == "response":
+            return {"type": "string"}
+        return {"type": "string", "enum": [*sources.registry, *sorted(sources.aliases)]}
+
+
 class TriggerSerializer(serializers.Serializer[Trigger]):
     """Shape only: what is allowed is decided by `triggers.blueprint`, for REST and admin alike."""
 
@@ -41,14 +61,12 @@ class TriggerSerializer(serializers.Serializer[Trigger]):
         source="agent_id", required=False, help_text="Alias of agent_id."
     )
     agent_name = serializers.CharField(source="agent.name", read_only=True)
-    trigger_type = serializers.CharField(
-        help_text="event, custom, cron, webhook, agent_completed, message_queue or manual."
-    )
+    trigger_type = TypeOfTrigger(help_text="One of those that this installation has.")
     config = serializers.DictField(required=False)
     conditions = serializers.JSONField(
         required=False, help_text="A flat list of rules, or a tree; answered as a tree."
     )
-    input_mapping = serializers.DictField(required=False)
+    input_mapping = InputMapping(required=False)
     default_inputs = serializers.DictField(required=False)
     task_parameters = serializers.DictField(
         source="default_inputs", required=False, help_text="Alias of default_inputs."
@@ -63,9 +81,21 @@ class TriggerSerializer(serializers.Serializer[Trigger]):
     cooldown_seconds = serializers.IntegerField(required=False, min_value=0)
     ignore_cooldown = serializers.BooleanField(required=False)
     allow_reentry = serializers.BooleanField(required=False)
+    fail_open = serializers.BooleanField(
+        required=False,
+        help_text="Run where the model that judges the conditions cannot be asked. An answer that says no, or makes "
+        "no sense, never runs.",
+    )
     max_age_seconds = serializers.IntegerField(required=False, allow_null=True, min_value=1)
     max_executions_per_hour = serializers.IntegerField(required=False, allow_null=True, min_value=1)
-    failure_threshold = serializers.IntegerField(required=False, min_value=1)
+    failure_threshold = serializers.IntegerField(required=False, min_value=1, max_value=10_000)
+    examples_pass_rate = serializers.FloatField(
+        required=False,
+        min_value=0,
+        max_value=1,
+        help_text="The share of its examples that each condition in words must have right, to be enabled.",
+    )
+    examples = serializers.SerializerMethodField()
     consecutive_failures = Figure()
     last_execution_at = serializers.DateTimeField(
         source="gate.last_execution_at", read_only=True, allow_null=True
@@ -87,6 +117,10 @@ class TriggerSerializer(serializers.Serializer[Trigger]):
     def to_internal_value(self, data: Any) -> Any:
         """The body as it came: `triggers.blueprint` names what is wrong, aliases and all."""
         return dict(data)
+
+    @extend_schema_field(Examples)
+    def get_examples(self, trigger: Trigger) -> dict[str, Any]:
+        return activation.told(trigger)
 
     def get_next_run_time(self, trigger: Trigger) -> dt.datetime | None:
         schedule = getattr(trigger, "schedule", None)
@@ -129,8 +163,17 @@ class Payload(serializers.Serializer[dict[str, Any]]):
     event = serializers.DictField(required=False)
 
 
+class DryRunAsked(Payload):
+    """`ask_model`: let a model judge conditions in words; else such a run answers `would_run` null."""
+
+    ask_model = serializers.BooleanField(required=False, default=False)
+
+
 class DryRun(serializers.Serializer[dict[str, Any]]):
-    would_run = serializers.BooleanField()
+    would_run = serializers.BooleanField(
+        allow_null=True,
+        help_text="Null where it is for a model to say (reason `pending`), or for a person (`unsure`).",
+    )
     reason = serializers.CharField(allow_blank=True)
     note = serializers.CharField(allow_blank=True)
     trace = serializers.ListField(child=serializers.DictField())
@@ -175,6 +218,9 @@ class SourceState(serializers.Serializer[dict[str, Any]]):
     failures = serializers.IntegerField(help_text="In a row.")
     failing_since = serializers.DateTimeField(allow_null=True)
     last_error = serializers.CharField(allow_blank=True)
+    note = serializers.CharField(
+        allow_blank=True, help_text="It works, but not as it should, and why."
+    )
     received = serializers.IntegerField()
     last_event_at = serializers.DateTimeField(allow_null=True)
     lag_ms = serializers.IntegerField(allow_null=True, help_text="Of the newest event.")
@@ -192,6 +238,11 @@ class DeadLetterSerializer(serializers.Serializer[Any]):
     body = serializers.CharField(help_text="Its beginning, as text.")
     size = serializers.IntegerField(help_text="Of the whole body, in bytes.")
     at = serializers.DateTimeField()
+
+
+class DeadLetters(serializers.Serializer[dict[str, Any]]):
+    results = DeadLetterSerializer(many=True)
+    count = serializers.IntegerField()
 
 
 class TriggerState(serializers.Serializer[dict[str, Any]]):

@@ -9,6 +9,8 @@ WITH old AS (
     FOR UPDATE SKIP LOCKED
 ), steps AS (
     DELETE FROM executions_step USING old WHERE executions_step.execution_id = old.id
+), judgements AS (
+    DELETE FROM executions_judgement USING old WHERE executions_judgement.execution_id = old.id
 ), events AS (
     UPDATE triggers_event AS event SET executions_pruned = executions_pruned + first.number
     FROM (SELECT event_id, count(*) AS number FROM old WHERE replay_no = 0 GROUP BY event_id) AS first

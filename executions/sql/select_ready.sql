@@ -8,7 +8,7 @@ CROSS JOIN LATERAL (
     FROM executions_execution
     WHERE trigger_id = listener.id AND agent_id = listener.agent_id
       AND status = 'queued' AND run_at IS NULL AND NOT (verdict = 'pending')
-      AND (losses > 0) = %(suspects)s
+      AND losses BETWEEN %(least)s AND %(most)s
     ORDER BY position
     LIMIT %(each)s
 ) AS ready

@@ -7,7 +7,8 @@ SET status = 'skipped',
     error_message = COALESCE(NULLIF(%(note)s, ''), execution.error_message),
     started_at = COALESCE(execution.started_at, %(now)s),
     finished_at = %(now)s,
-    run_at = NULL
+    run_at = NULL,
+    lease = NULL
 WHERE execution.id = ANY(%(ids)s) AND execution.status || '' IN ('queued', 'retrying')
 RETURNING execution.id, execution.workspace_id, execution.event_id, execution.agent_id, execution.agent_name,
     execution.trigger_id, execution.trigger_name, execution.status, execution.reason, execution.is_test, execution.attempt

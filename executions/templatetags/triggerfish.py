@@ -11,13 +11,17 @@ from django import template
 from django.utils import timezone
 from django.utils.html import format_html
 
-from agents import actions, conversation
-from executions.models import Execution, Reason, Status
+from agents import actions, conversation, exposure
+from agents.models import Agent
+from executions import filling
+from executions.models import Execution, Status
+from executions.models.reason import label_of
 from executions.pages.feed import label
 from triggers import operators
 
 register = template.Library()
 _LONG = 100  # characters; a longer value gets a box of its own
+_NO_ACTIONS = {conversation.TURN: "Model", filling.KIND: "Read from the event"}
 _BADGE = '<span class="badge badge-{}">{}</span>'
 
 
@@ -45,6 +49,29 @@ def money(value: Decimal, currency: str) -> str:
 
 
 @register.filter
+def thousands(value: int) -> str:
+    """`1,234,567`"""
+    return f"{value:,}"
+
+
+@register.filter
+def amount(value: float | Decimal | None) -> str:
+    """`12.34`, `0.0412`, `0.000412`: as exact as a call of a model is cheap; whole numbers as they are, `100,000`."""
+    if value is None:
+        return ""
+    if isinstance(value, int):
+        return f"{value:,}"
+    places = 2 if value >= 1 else 4 if value >= 0.01 else 6
+    whole, _, small = f"{value:,.{places}f}".rstrip("0").partition(".")
+    return f"{whole}.{small:0<2}"
+
+
+@register.filter
+def dollars(value: float | Decimal | None) -> str:
+    return "" if value is None else f"{amount(value)} dollars"
+
+
+@register.filter
 def duration(milliseconds: int | None) -> str:
     if milliseconds is None:
         return ""
@@ -62,9 +89,15 @@ def duration(milliseconds: int | None) -> str:
 def badge(execution: Execution) -> str:
     """The status, and for a skipped run why."""
     text = Status(execution.status).label
-    if execution.reason in Reason.values:
-        text = f"{text}: {Reason(execution.reason).label.lower()}"
+    if execution.reason:
+        text = f"{text}: {label_of(execution.reason).lower()}"
     return format_html(_BADGE, execution.status, text)
+
+
+@register.simple_tag
+def risk_of(agent: Agent) -> str:
+    """What to think of with this agent, see `agents.exposure`."""
+    return exposure.warning_of(agent)
 
 
 @register.simple_tag
@@ -79,8 +112,8 @@ def event_label(name: str) -> str:
 
 @register.filter
 def action_label(name: str) -> str:
-    if name == conversation.TURN:
-        return "Model"
+    if name in _NO_ACTIONS:
+        return _NO_ACTIONS[name]
     return actions.registry.get(name).label if name in actions.registry else name
 
 

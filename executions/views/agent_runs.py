@@ -27,7 +27,9 @@ MAX_INPUTS_BYTES = 64 * 1024
 
 
 class Inputs(serializers.Serializer[dict[str, Any]]):
-    inputs = serializers.DictField(required=False, help_text="What steps read as @inputs.<name>.")
+    inputs = serializers.DictField(
+        required=False, allow_null=True, help_text="What steps read as @inputs.<name>."
+    )
 
 
 class Resumed(serializers.Serializer[dict[str, Any]]):
@@ -65,7 +67,7 @@ class AgentSwitches(WorkspaceRows):
         runs what its full day skipped, at most 1,000, oldest first; `replayed` in the answer says what came of it.
         """
         options = Resumed(data=request.data)
-        options.is_valid(raise_exception=True)
+        self.check(options)
         if not options.validated_data["replay_skipped"]:
             return self._switch(launch.activate, "activate")
         told: dict[str, Any] = {}

@@ -16,7 +16,7 @@ from rest_framework.response import Response
 from config.lib.rest import Conflict, Invalid
 from crm.rest import WorkspaceRows
 from executions import approving, launch, replay, resolving
-from executions.models import Execution
+from executions.models import Execution, Status
 from executions.serializers.ledger import ExecutionDetail, ExecutionSerializer
 from executions.serializers.recovery import (
     Approval,
@@ -144,42 +144,77 @@ class ExecutionView(ExecutionRows):
     @extend_schema(request=Approval, responses=ExecutionDetail)
     @action(detail=True, methods=["post"])
     def approve(self, request: Request, **_: Any) -> Response:
-        """The proposed step of a run in `waiting_approval` happens, with other `params` where they are given."""
+        """The proposed step of a run in `waiting_approval` happens, with other `params` where they are given.
+
+        An event of which a model is not sure that it meets the conditions runs; there is no `step` then.
+        """
         execution, given = self.get_object(), Approval(data=request.data)
         self.check(given)
-        asked = given.validated_data
+        asked, by = given.validated_data, str(request.user)
+        if approving.is_unsure(execution):
+            self._refuse_step(asked)
+            return self._decided(
+                "approve", execution, None, lambda: approving.accept(execution, by=by)
+            )
+        step, params = self._step_of(execution, asked), asked.get("params")
         return self._decided(
             "approve",
             execution,
-            asked["step"],
-            lambda: approving.approve(
-                execution, asked["step"], by=str(request.user), params=asked.get("params")
-            ),
+            step,
+            lambda: approving.approve(execution, step, by=by, params=params),
         )
 
     @extend_schema(request=Rejection, responses=ExecutionDetail)
     @action(detail=True, methods=["post"])
     def reject(self, request: Request, **_: Any) -> Response:
-        """The proposed step does not happen: a tool's use is told to the model as refused, a step ends the run."""
+        """The proposed step does not happen: a tool's use is told to the model as refused, a step ends the run.
+
+        An event of which a model is not sure that it meets the conditions is skipped; there is no `step` then.
+        """
         execution, given = self.get_object(), Rejection(data=request.data)
         self.check(given)
-        asked = given.validated_data
+        asked, by = given.validated_data, str(request.user)
+        comment = asked.get("comment", "")
+        if approving.is_unsure(execution):
+            self._refuse_step(asked)
+            return self._decided(
+                "reject",
+                execution,
+                None,
+                lambda: approving.refuse(execution, by=by, comment=comment),
+            )
+        step = self._step_of(execution, asked)
         return self._decided(
             "reject",
             execution,
-            asked["step"],
-            lambda: approving.reject(
-                execution, asked["step"], by=str(request.user), comment=asked.get("comment", "")
-            ),
+            step,
+            lambda: approving.reject(execution, step, by=by, comment=comment),
         )
 
+    @staticmethod
+    def _step_of(execution: Execution, asked: dict[str, Any]) -> int:
+        if execution.status != Status.WAITING_APPROVAL:
+            raise Conflict("It does not wait for an approval.", code="cannot_decide")
+        if "step" not in asked:
+            said = "Give the number of the proposed step."
+            raise Invalid(f"step: {said}", details={"step": [said]})
+        return int(asked["step"])
+
+    @staticmethod
+    def _refuse_step(asked: dict[str, Any]) -> None:
+        for name in {"step", "params"} & asked.keys():
+            said = "No step waits: it has not begun, a model is not sure about its conditions. Leave this out."
+            raise Invalid(f"{name}: {said}", details={name: [said]})
+
     def _decided(
-        self, verb: str, execution: Execution, step: int, decide: Callable[[], Execution]
+        self, verb: str, execution: Execution, step: int | None, decide: Callable[[], Execution]
     ) -> Response:
+        """`step`: None where it is decided about the conditions."""
+        after = {"conditions": "met" if verb == "approve" else "not met"}
         try:
             with transaction.atomic():
                 decide()
-                self.record(verb, execution, after={"step": step})
+                self.record(verb, execution, after=after if step is None else {"step": step})
         except approving.InvalidParams as error:
             raise Invalid(str(error), details={"params": error.problems}) from None
         except (approving.CannotDecide, resolving.CannotResolve) as error:

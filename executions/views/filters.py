@@ -11,7 +11,8 @@ from rest_framework import serializers
 
 from config.lib import ids
 from config.lib.rest import CommaSeparated, Filter
-from executions.models import Reason, Status
+from executions.models import Status
+from executions.models.reason import labels
 
 # Rows get their id a moment before or after the database's clock is read, on a clock of their own.
 _CLOCKS_DIFFER = dt.timedelta(hours=1)
@@ -57,7 +58,7 @@ def execution_filters() -> dict[str, Filter]:
             CommaSeparated(Word(list(Status.values), aliases=STATUS_ALIASES)),
             description="One or more, by commas; success and timeout are understood.",
         ),
-        "reason": Filter("reason__in", CommaSeparated(Word(list(Reason.values)))),
+        "reason": Filter("reason__in", CommaSeparated(Word(list(labels())))),
         "trigger_id": Filter(field=serializers.UUIDField(), apply=_of_trigger),
         "agent_id": agent,
         "pipeline_id": agent,

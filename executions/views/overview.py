@@ -35,7 +35,7 @@ class StatsShape(serializers.Serializer[dict[str, Any]]):
     triggers_by_type = serializers.DictField(child=serializers.IntegerField())
     total_events_24h = serializers.IntegerField()
     successful_events_24h = serializers.IntegerField(help_text="With a completed execution.")
-    failed_events_24h = serializers.IntegerField(help_text="With a failed execution.")
+    failed_events_24h = serializers.IntegerField(help_text="With a failed execution, or dead.")
 
 
 class PartShape(serializers.Serializer[dict[str, Any]]):
@@ -57,7 +57,7 @@ class HealthShape(serializers.Serializer[dict[str, Any]]):
     status = serializers.ChoiceField(choices=["healthy", "degraded", "unhealthy"])
     triggers_enabled = serializers.BooleanField()
     components = serializers.DictField(
-        child=PartShape(), help_text="scheduler, database, broker, worker, listener"
+        child=PartShape(), help_text="scheduler, database, broker, worker, listener, canary"
     )
     checks = serializers.DictField(child=serializers.BooleanField())
     waiting_events = serializers.IntegerField(allow_null=True)
@@ -136,13 +136,13 @@ _NOBODYS: dict[str, Any] = {
     "oldest_ready_seconds": None,
     "sources": [],
 }
-SOURCES = 200  # told at once, those that fail first
+SOURCES = 200  # told at once, those that fail first, then those with a note
 
 
 def _sources(workspace: Workspace) -> list[dict[str, Any]]:
     """Queues, files and servers that this workspace's triggers listen to."""
     rows = Watch.objects.filter(trigger__workspace=workspace).exclude(trigger__status="paused")
-    rows = rows.select_related("trigger").order_by("-failures", "trigger__name")
+    rows = rows.select_related("trigger").order_by("-failures", "-note", "trigger__name")
     return [
         {"trigger_id": row.pk, "trigger_name": row.trigger.name, **leases.told(row)}
         for row in rows[:SOURCES]
@@ -169,14 +169,15 @@ def _last_day(workspace: Workspace) -> dict[str, int]:
     events = Event.objects.filter(workspace=workspace, pk__gte=lowest)
     runs = Execution.objects.filter(workspace=workspace, pk__gte=lowest, event_id__gte=lowest)
     failed = Q(status__in=[Status.FAILED, Status.TIMED_OUT])
+    told = events.aggregate(total=Count("pk"), dead=Count("pk", filter=Q(state=EventState.DEAD)))
+    ended = runs.aggregate(
+        completed=Count("event_id", distinct=True, filter=Q(status=Status.COMPLETED)),
+        failed=Count("event_id", distinct=True, filter=failed),
+    )
     return {
-        "total_events_24h": events.count(),
-        **runs.aggregate(
-            successful_events_24h=Count(
-                "event_id", distinct=True, filter=Q(status=Status.COMPLETED)
-            ),
-            failed_events_24h=Count("event_id", distinct=True, filter=failed),
-        ),
+        "total_events_24h": told["total"],
+        "successful_events_24h": ended["completed"],
+        "failed_events_24h": ended["failed"] + told["dead"],  # who is dead has no runs
     }
 
 

@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.core.exceptions import ValidationError as ModelError
 from django.db.models import QuerySet
 from rest_framework import exceptions, serializers
 from rest_framework.request import Request
 
 from config.lib.registry import closest
 from config.lib.rest import Filter, Invalid
-from config.lib.rest.filtering import CommaSeparated, parameters
+from config.lib.rest.filtering import CommaSeparated, narrowed, parameters
 from executions.resolving import Resolution
 from executions.serializers.recovery import Decided, ReplayAsked
 
@@ -67,12 +66,7 @@ def chosen(
             hint = f" Did you mean {meant!r}?" if meant else ""
             wrong[name] = [f"There is no such filter.{hint}"]
             continue
-        try:
-            rows = known[name].narrow(rows, text)
-        except exceptions.ValidationError as error:
-            wrong[name] = error.detail
-        except ModelError as error:
-            wrong[name] = error.messages
+        rows = narrowed(rows, name, known[name], text, wrong=wrong)
     if wrong:
         raise exceptions.ValidationError(wrong)
     return rows

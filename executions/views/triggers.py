@@ -16,29 +16,25 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from agents.models import Agent
-from config.lib import actors, clock
-from config.lib.rest import Conflict, Filter, Invalid
-from config.lib.rest.names import refuse_unknown
+from config.lib.rest import Conflict, Filter
 from crm.access import scopes_of
 from crm.rest import UUID_REGEX, WorkspaceViewSet
 from executions import diagnosis, launch, replay
 from executions.serializers.triggers import (
     FIGURES,
-    DeadLetterSerializer,
-    DryRun,
-    Payload,
+    DeadLetters,
     ResumedTrigger,
     ResumeTrigger,
-    Started,
     StoredTrigger,
     TriggerSerializer,
     TriggerState,
-    WebhookUrl,
 )
+from executions.views.examples import ExamplesOfTrigger
 from executions.views.filters import Word
+from executions.views.rehearsals import RehearsalOfTrigger
+from executions.views.webhook_addresses import AddressOfTrigger
 from triggers import blueprint, failures, sources
-from triggers.event_types import InvalidPayload
-from triggers.models import DeadLetter, Trigger, TriggerStatus, TriggerType
+from triggers.models import DeadLetter, Trigger, TriggerStatus
 from triggers.sources import webhook
 
 
@@ -51,8 +47,11 @@ def _enabled(queryset: QuerySet[Any], wanted: bool) -> QuerySet[Any]:
 
 
 _AGENT = Filter("agent_id", serializers.UUIDField())
-_NO_ADDRESS = "This trigger is no webhook: it has no address."
-_ANY_CASE = {name: name for name in TriggerType.values} | sources.aliases
+_LETTERS = 200  # told at once
+_TYPES = (
+    sources.registry.names()
+)  # all are registered when the apps are ready, before any view is read
+_ANY_CASE = {name: name for name in _TYPES} | sources.aliases
 
 
 @extend_schema_view(
@@ -60,23 +59,26 @@ _ANY_CASE = {name: name for name in TriggerType.values} | sources.aliases
     update=extend_schema(request=TriggerSerializer, responses=StoredTrigger),
     partial_update=extend_schema(request=TriggerSerializer, responses=StoredTrigger),
 )
-class TriggerView(WorkspaceViewSet):
+class TriggerView(ExamplesOfTrigger, AddressOfTrigger, RehearsalOfTrigger, WorkspaceViewSet):
     """The triggers of the workspace; the built-in ones for running by hand are listed only where asked for."""
 
-    queryset = Trigger.objects.select_related("agent", "gate", "schedule", "workspace")
+    queryset = Trigger.objects.select_related(
+        *("agent__workspace", "gate", "schedule", "workspace")
+    ).prefetch_related("trials")
     serializer_class = TriggerSerializer
     put_is_partial = True
     refuses_unknown = False  # `warnings` tells of them: other systems' bodies have more fields
-    etag_ignores = (*FIGURES, "next_run_time", "updated_at")
+    etag_ignores = (*FIGURES, "next_run_time", "updated_at", "examples")
     scopes: ClassVar[dict[str, str]] = {
         "test": "run",
+        "try_conditions": "run",
         "dry_run": "read",
         "regenerate_webhook": "secrets",
     }
     filters = {
         "agent_id": _AGENT,
         "pipeline_id": _AGENT,
-        "trigger_type": Filter("trigger_type", Word(TriggerType.values, aliases=_ANY_CASE)),
+        "trigger_type": Filter("trigger_type", Word(_TYPES, aliases=_ANY_CASE)),
         "status": Filter("status", Word(list(TriggerStatus.values))),
         "enabled_only": Filter(field=serializers.BooleanField(), apply=_enabled),
         "include_builtin": Filter(field=serializers.BooleanField(), apply=_with_builtin),
@@ -131,7 +133,7 @@ class TriggerView(WorkspaceViewSet):
 
     def _store(self, trigger: Trigger, fields: dict[str, Any]) -> None:
         try:
-            self.warnings = blueprint.store(trigger, fields)
+            self.warnings = self.store_tried(trigger, fields)
         except blueprint.InvalidTrigger as error:
             raise failures.of_trigger(error) from None
 
@@ -162,7 +164,7 @@ class TriggerView(WorkspaceViewSet):
     @action(detail=False, url_path="type/(?P<trigger_type>[a-z_A-Z]{1,50})")
     def of_type(self, request: Request, trigger_type: str) -> Response:
         wanted = sources.aliases.get(trigger_type.lower(), trigger_type.lower())
-        if wanted not in TriggerType.values:
+        if wanted not in sources.registry:
             raise Http404
         return self._narrowed(trigger_type=wanted)
 
@@ -196,6 +198,7 @@ class TriggerView(WorkspaceViewSet):
     def _resume(self, request: Request) -> Response:
         options = ResumeTrigger(data=request.data)
         options.is_valid(raise_exception=True)
+        self.try_first(self.get_object())
         if not options.validated_data["replay_skipped"]:
             return self._switch(launch.resume, "enable")
         told: dict[str, Any] = {}
@@ -239,81 +242,17 @@ class TriggerView(WorkspaceViewSet):
             self.record(verb, trigger, before={"status": before}, after=after)
         return self.answer(self.represent(self.get_object()))
 
-    # --- the address of a webhook
-
-    @extend_schema(responses=WebhookUrl)
-    @action(detail=True, url_path="webhook-url")
-    def webhook_url(self, request: Request, **_: Any) -> Response:
-        """Where the sender calls; only its end without the scope `secrets`."""
-        return self._url_of(self.get_object())
-
-    @extend_schema(request=None, responses=WebhookUrl)
-    @action(detail=True, methods=["post"], url_path="regenerate-webhook")
-    def regenerate_webhook(self, request: Request, **_: Any) -> Response:
-        """A new address; the old one works for another 24 hours. Whoever shares the address gets the new one too."""
-        with transaction.atomic():
-            trigger = self.locked_object()
-            endpoint = webhook.endpoint_of(trigger)
-            if endpoint is None:
-                raise Conflict(_NO_ADDRESS, code="no_webhook")
-            endpoint.replace_token(now=clock.now())
-            self.record("regenerate_webhook", trigger)
-        return self._url_of(trigger)
-
-    def _url_of(self, trigger: Trigger) -> Response:
-        found = webhook.url(trigger, in_full="secrets" in scopes_of(self.request))
-        if found is None:
-            raise Conflict(_NO_ADDRESS, code="no_webhook")
-        return Response({"webhook_url": found})
-
     # --- what a listener could not read
 
-    @extend_schema(responses=DeadLetterSerializer(many=True))
+    @extend_schema(responses=DeadLetters)
     @action(detail=True, url_path="dead-letters")
     def dead_letters(self, request: Request, **_: Any) -> Response:
-        """Messages that could not be made events, the newest first, at most 200."""
-        letters = DeadLetter.objects.filter(trigger=self.get_object(), is_dead=True)[:200]
-        return Response({"results": DeadLetterSerializer(list(letters), many=True).data})
+        """Messages that could not be made events, the newest first, at most 200. `count`: all that are kept."""
+        letters = DeadLetter.objects.filter(trigger=self.get_object(), is_dead=True)
+        told = {"results": letters[:_LETTERS], "count": letters.count()}
+        return Response(DeadLetters(told).data)
 
-    # --- trying it
-
-    @extend_schema(request=Payload, responses={202: Started})
-    @action(detail=True, methods=["post"])
-    def test(self, request: Request, **_: Any) -> Response:
-        """Runs once with the body's `event`, or a sample of the trigger's type; marked as a test."""
-        trigger = self.get_object()
-        payload = self._payload(trigger)
-        try:
-            with transaction.atomic():
-                execution = launch.run_now(
-                    trigger.agent,
-                    inputs={},
-                    actor=actors.current() or "system",
-                    is_test=True,
-                    trigger=trigger,
-                    event_payload=payload,
-                )
-                self.record("test", trigger, after={"execution_id": str(execution.pk)})
-        except InvalidPayload as error:
-            raise failures.of_payload(error, field="event") from None
-        return Response({"execution_id": execution.pk}, status=202)
-
-    @extend_schema(request=Payload, responses=DryRun)
-    @action(detail=True, methods=["post"], url_path="dry-run")
-    def dry_run(self, request: Request, **_: Any) -> Response:
-        """Judges the body's `event`, or a sample, as it would be judged now; runs nothing and writes nothing."""
-        trigger = self.get_object()
-        return Response(launch.dry_run(trigger, payload=self._payload(trigger)))
-
-    def _payload(self, trigger: Trigger) -> dict[str, Any] | None:
-        body: Any = self.request.data
-        refuse_unknown(body, known=["event"])
-        given = body.get("event")
-        if given is None:
-            return None
-        if not isinstance(given, dict):
-            raise Invalid("event: Give an object.", details={"event": ["Give an object."]})
-        return sources.find(trigger.trigger_type).payload_of(trigger.config, given)
+    # --- how it is
 
     @extend_schema(responses=TriggerState)
     @action(detail=True)

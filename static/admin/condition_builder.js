@@ -1,5 +1,7 @@
 // Conditions as a tree: groups (all, any, none of) with rows of field, operator, value, and groups inside groups.
-// Config: {operators: [{name, label, value}], fields: {event_type: [{path, type, enum}]}, config_input, questions, problems}.
+// Conditions in words are drawn by question_editor.js.
+// Config: {operators: [{name, label, value}], fields: {event_type: [{path, type, enum}]}, config_input, type_input,
+// told_to: {trigger_type: event_type}, problems, and for conditions in words models, events_url, trigger, workspace}.
 (() => {
   "use strict";
   const {editor, el, icon, button, select, suggest, redrawn} = window.Triggerfish;
@@ -26,11 +28,18 @@
   }
 
   function write(node) {
-    if (node.kind === "question") return {type: "llm", description: node.description || "", context_fields: node.context_fields || [], examples: node.examples || []};
+    if (node.kind === "question") return writeQuestion(node);
     if (node.kind === "leaf") return node.value === undefined ? {field: node.field, operator: node.operator} : {field: node.field, operator: node.operator, value: node.value};
     if (node.logic === "NOT" && node.members.length > 1) return {type: "combined", logic: "NOT", conditions: [write({...node, logic: "OR"})]};
     const plain = node.members.every((member) => member.kind === "leaf");
     return {type: plain ? "rule" : "combined", logic: node.logic, [plain ? "rules" : "conditions"]: node.members.map(write)};
+  }
+
+  function writeQuestion({description, context_fields, examples, model, min_confidence}) {
+    const told = {type: "llm", description: description || "", context_fields: (context_fields || []).filter(Boolean), examples: examples || []};
+    if (model) told.model = model;
+    if (min_confidence !== undefined && min_confidence !== null) told.min_confidence = min_confidence;
+    return told;
   }
 
   editor("conditions", ({body, value, config, commit, marks}) => {
@@ -43,15 +52,19 @@
     const told = () => commit(root.members.length ? write(root) : {});
     const redraw = () => { told(); redrawn(body, draw); };
 
-    // The fields of the event types that the trigger listens to now.
-    function fields() {
+    // The name of what the trigger listens to now; empty where its type has none.
+    function eventName() {
       let chosen = {};
       try { chosen = JSON.parse(document.getElementById(config.config_input)?.value || "{}"); } catch { chosen = {}; }
-      const name = (chosen && (chosen.event_type || (chosen.webhook_type ? `webhook.${chosen.webhook_type}` : chosen.endpoint))) || "";
+      return (chosen && (chosen.event_type || (chosen.webhook_type ? `webhook.${chosen.webhook_type}` : chosen.endpoint))) || "";
+    }
+
+    // The fields of these event types; or of the one that triggers of this type alone hear.
+    function fields() {
+      const name = eventName() || config.told_to?.[document.getElementById(config.type_input)?.value] || "";
       if (config.fields[name]) return config.fields[name];
       const prefix = name.endsWith("*") ? name.slice(0, -1) : null;
-      const matching = Object.entries(config.fields).filter(([type]) => prefix !== null && type.startsWith(prefix));
-      const found = (matching.length ? matching : []).flatMap(([, list]) => list);
+      const found = Object.entries(config.fields).filter(([type]) => prefix !== null && type.startsWith(prefix)).flatMap(([, list]) => list);
       return [...new Map(found.map((field) => [field.path, field])).values()];
     }
 
@@ -111,10 +124,9 @@
     }
 
     function drawQuestion(question, parent, index) {
-      const text = el("textarea", {class: "tf-input", rows: 2, value: question.description || "", "aria-label": "Question for the model", on: {input: () => { question.description = text.value; told(); }}});
-      const box = el("div", {class: "tf-leaf"}, icon("psychology"), el("div", {class: "tf-part-field"}, text), remove(parent, index, "question"));
-      if (first) marks(question.path, box);
-      return box;
+      const at = (name) => (question.path && name ? `${question.path}.${name}` : question.path || name);
+      const mark = first ? (name, element) => marks(at(name), element) : () => {};
+      return window.Triggerfish.question(question, {number: index + 1, told, redraw, fields, mark, config, eventName, remove: remove(parent, index, "condition in words")});
     }
 
     const remove = (parent, index, what) => el("span", {class: "tf-tools"}, button(`Remove ${what} ${index + 1}`, "delete", () => { parent.members.splice(index, 1); redraw(); }, {quiet: true, danger: true}));
@@ -131,6 +143,10 @@
       const head = el("div", {class: "tf-group-head"}, el("span", {}, depth ? "…" : "Run when"), logic, parent ? remove(parent, index, "group") : null);
       const foot = el("div", {class: "tf-group-foot"},
         button("Add a row", "add", () => addLeaf(group)),
+        button("Add a condition in words", "psychology", () => {
+          group.members.push({kind: "question", path: "-", description: "", context_fields: [], examples: []});
+          redraw();
+        }),
         depth < DEEPEST ? button("Add a group", "account_tree", () => {
           group.members.push({kind: "group", path: "-", logic: "OR", members: [{kind: "leaf", path: "-", field: "", operator: "equals", value: ""}]});
           redraw();

@@ -33,6 +33,8 @@
     select: (value, column, change, label, redraw) => select(column.options, value ?? column.options[0].value, (chosen) => { change(chosen); redraw(); }, {"aria-label": label}),
   };
 
+  window.Triggerfish.cells = CELLS; // further kinds of cells come in files of their own
+
   const fresh = (columns) => Object.fromEntries(columns.map((column) => [column.name, column.start ?? {checkbox: false, texts: [], value: ""}[column.type] ?? ""]));
 
   // A column may be shown for some rows only: {"only": {"type": ["select"]}}.
@@ -48,7 +50,7 @@
     function cell(row, column, index) {
       const label = `${column.label}, row ${index + 1}`;
       const change = (fresh) => { row[column.name] = fresh; told(); };
-      const box = el(column.type === "value" ? "div" : "label", {class: `tf-cell tf-cell-${column.type}${column.narrow ? " tf-narrow" : ""}`}, el("span", {class: "tf-cell-label"}, column.label));
+      const box = el(["value", "mapping"].includes(column.type) ? "div" : "label", {class: `tf-cell tf-cell-${column.type}${column.narrow ? " tf-narrow" : ""}`}, el("span", {class: "tf-cell-label"}, column.label));
       box.append(CELLS[column.type](row[column.name], column, change, label, () => redrawn(body, draw)));
       if (first) marks(`[${index}].${column.name}`, box);
       return box;

@@ -4,42 +4,79 @@
   "use strict";
   const {editor, el, icon, button, select, params} = window.Triggerfish;
 
+  // A tool of an MCP server, as the editors know actions; what a form cannot say is edited as any value.
+  const SIMPLE = ["string", "number", "integer", "boolean"];
+  const formed = (schema) => ({...schema, properties: Object.fromEntries(Object.entries(schema.properties || {}).map(([name, one]) => {
+    const simple = one.enum || SIMPLE.includes(one.type) || (one.type === "array" && SIMPLE[0] === one.items?.type);
+    return [name, simple ? one : {title: one.title, description: one.description, "x-widget": "json"}];
+  }))});
+
   editor("tools", ({body, value, config, commit, marks}) => {
     const tools = (Array.isArray(value) ? value : []).map((one) => (typeof one === "string" ? {action: one} : one)).filter((one) => one && typeof one === "object");
     let first = true;
     const told = () => commit(tools);
     const known = Object.entries(config.actions).map(([name, action]) => ({value: name, label: action.label})).sort((a, b) => a.label.localeCompare(b.label));
+    const servers = config.servers || [];
+    const groups = [
+      {label: "Actions", options: known},
+      ...servers.map((server) => ({label: `MCP server ${server.name}`, options: server.tools.map((one) => ({value: `mcp:${server.name}/${one.name}`, label: `${server.name}: ${one.title || one.name}`}))})),
+    ];
+    const offers = Object.fromEntries(servers.flatMap((server) => server.tools.map((one) => [`mcp:${server.name}/${one.name}`, {
+      label: one.title || one.name, description: one.description, icon: "extension", schema: formed(one.schema), asks: !(server.trusted && one.read_only),
+    }])));
+    const chosenName = (tool) => (tool.mcp ? `mcp:${tool.mcp}/${tool.tool}` : tool.action || "");
+    const known_of = (tool) => (tool.mcp ? offers[chosenName(tool)] : config.actions[tool.action]);
 
     function check(label, checked, act) {
       const box = el("input", {class: "tf-check", type: "checkbox", checked, "aria-label": label, on: {change: () => { act(box.checked); told(); }}});
       return el("label", {}, box, ` ${label}`);
     }
 
-    function allowances(tool, index) {
-      const titles = config.actions[tool.action].schema.properties;
-      const free = new Set(tool.free || []);
-      const guarded = config.guarded[tool.action] || [];
+    function approval(tool, action) {
+      const asks = tool.mcp ? tool.needs_approval ?? action.asks : Boolean(tool.needs_approval);
+      return check("A person approves each use", asks, (on) => { if (on || tool.mcp) tool.needs_approval = on; else delete tool.needs_approval; if (!tool.mcp) draw(); });
+    }
+
+    // A server's tool asks by itself, and says false where it does not.
+    function acceptance(tool) {
+      return check("Nobody needs to, also where strangers may write to the agent", tool.needs_approval === false, (on) => { if (on) tool.needs_approval = false; else delete tool.needs_approval; draw(); });
+    }
+
+    // Of an action the guarded params are opened; of a server's tool, which takes all, some are closed.
+    function choosable(tool, action) {
+      const titles = action.schema.properties;
+      const names = tool.mcp ? Object.keys(titles).filter((name) => !(name in (tool.params || {}))) : config.guarded[tool.action] || [];
+      const free = new Set(tool.free || (tool.mcp ? names : []));
+      return names.map((name) => check(`The model may choose: ${titles[name].title || name}`, free.has(name), (on) => {
+        if (on) free.add(name); else free.delete(name);
+        if (tool.mcp ? names.some((one) => !free.has(one)) : free.size) tool.free = [...free]; else delete tool.free;
+      }));
+    }
+
+    function allowances(tool, index, action) {
       const seen = first ? marks : () => {};
-      const box = el("div", {class: "tf-nested"},
-        check("A person approves each use", Boolean(tool.needs_approval), (on) => { if (on) tool.needs_approval = true; else delete tool.needs_approval; }),
-        ...guarded.map((name) => check(`The model may choose: ${titles[name].title || name}`, free.has(name), (on) => {
-          if (on) free.add(name); else free.delete(name);
-          if (free.size) tool.free = [...free]; else delete tool.free;
-        })));
+      const box = el("div", {class: "tf-nested"}, approval(tool, action), tool.mcp ? "" : acceptance(tool), ...choosable(tool, action));
       seen(`[${index}].free`, box);
       seen(`[${index}].needs_approval`, box);
       return box;
     }
 
-    function drawTool(tool, index) {
-      const action = config.actions[tool.action];
-      const seen = first ? marks : () => {};
-      const chosen = select([{value: "", label: "Choose an action…"}, ...known], tool.action || "", (name) => {
-        for (const old of Object.keys(tool)) delete tool[old];
+    function choose(tool, name) {
+      for (const old of Object.keys(tool)) delete tool[old];
+      if (name.startsWith("mcp:")) {
+        const cut = name.indexOf("/");
+        Object.assign(tool, {mcp: name.slice(4, cut), tool: name.slice(cut + 1)});
+      } else {
         tool.action = name;
-        told();
-        draw();
-      }, {"aria-label": `Tool ${index + 1}`});
+      }
+      told();
+      draw();
+    }
+
+    function drawTool(tool, index) {
+      const action = known_of(tool);
+      const seen = first ? marks : () => {};
+      const chosen = select([{value: "", label: "Choose a tool…"}, ...(servers.length ? groups : known)], chosenName(tool), (name) => choose(tool, name), {"aria-label": `Tool ${index + 1}`});
       const box = el("section", {class: "tf-step", "aria-label": `Tool ${index + 1}`}, el("div", {class: "tf-step-head"},
         icon(action?.icon || "help"), chosen,
         el("span", {class: "tf-tools"}, button(`Remove tool ${index + 1}`, "delete", () => { tools.splice(index, 1); told(); draw(); }, {quiet: true, danger: true}))));
@@ -52,9 +89,11 @@
         const more = el("details", {class: "tf-nested", open: Object.keys(fixed).length > 0 || first && (config.problems || []).length > 0},
           el("summary", {}, "What is fixed: the model neither sees nor changes it"), form);
         seen(`[${index}].params`, more);
-        box.append(action.description ? el("p", {class: "tf-note"}, action.description) : "", allowances(tool, index), more);
+        box.append(action.description ? el("p", {class: "tf-note"}, action.description) : "", allowances(tool, index, action), more);
+      } else if (tool.mcp) {
+        box.append(el("p", {class: "tf-note"}, "What it takes is not known here: test the connection of its server."));
       }
-      seen(`[${index}].action`, box);
+      for (const place of ["action", "mcp", "tool"]) seen(`[${index}].${place}`, box);
       seen(`[${index}]`, box);
       return box;
     }

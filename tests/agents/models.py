@@ -33,8 +33,8 @@ def make_provider(acme: Workspace, brain: ModelServer) -> MakeProvider:
     """`make_provider("local")`: a provider of `acme` that leads to `brain`, as `local:any-model`."""
 
     def make(name: str = "local", kind: str = "openai-compatible", **fields: Any) -> ModelProvider:
-        is_anthropic = kind == "anthropic"
-        fields.setdefault("base_url", brain.url("" if is_anthropic else "/v1"))
+        has_own_path = kind in ("anthropic", "google")
+        fields.setdefault("base_url", brain.url("" if has_own_path else "/v1"))
         fields.setdefault("api_key", "sk-canary-0123456789")
         return ModelProvider.objects.create(workspace=acme, name=name, kind=kind, **fields)
 

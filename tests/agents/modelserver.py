@@ -1,4 +1,4 @@
-"""A model server of this machine. It speaks three wires, streamed or not, and misbehaves where it is told to.
+"""A model server of this machine. It speaks four wires, streamed or not, and misbehaves where it is told to.
 
     with model_server() as server:
         server.say(Say("Hello"), Say(calls=[("create_note", {"text": "x"})]), Fault.SERVER_ERROR)
@@ -6,7 +6,8 @@
         server.asked[0]["messages"]                       # the bodies that came, newest last
 
 What is said is taken from the queue in order; the last one stays. `server.think` may be a function of the request's
-body instead. Wires: `/v1/chat/completions` and `/v1/responses` of OpenAI, `/v1/messages` of Anthropic.
+body instead. Wires: `/v1/chat/completions` and `/v1/responses` of OpenAI, `/v1/messages` of Anthropic, and Google's
+`/v1beta/models/<model>:generateContent`.
 """
 
 from __future__ import annotations
@@ -55,6 +56,7 @@ class Fault(StrEnum):
     BAD_REQUEST = "bad request"  # 400
 
 
+KEYS = ("x-api-key", "x-goog-api-key", "Authorization")
 STATUSES = {
     Fault.TOO_MANY: 429,
     Fault.SERVER_ERROR: 500,
@@ -74,6 +76,7 @@ class ModelServer(ThreadingHTTPServer):
         self.think: Callable[[dict[str, Any]], Reply] | None = None
         self.asked: list[dict[str, Any]] = []
         self.keys: list[str] = []
+        self.heads: list[dict[str, str]] = []
         self.at_work = self.most_at_work = 0
         self.closing = threading.Event()
         self.lock = threading.Lock()
@@ -108,9 +111,8 @@ class _Talk(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.server.keys.append(
-            self.headers.get("x-api-key") or self.headers.get("Authorization") or ""
-        )
+        self.server.heads.append(dict(self.headers.items()))
+        self.server.keys.append(next(filter(None, map(self.headers.get, KEYS)), ""))
         with self.server.lock:
             self.server.at_work += 1
             self.server.most_at_work = max(self.server.most_at_work, self.server.at_work)
@@ -129,8 +131,8 @@ class _Talk(BaseHTTPRequestHandler):
                 self.server.at_work -= 1
 
     def _answer(self, reply: Say, body: dict[str, Any]) -> None:
-        wire = modelwires.WIRES[self.path.partition("?")[0]]
-        if not body.get("stream"):
+        wire, is_streamed = modelwires.of(self.path, body)
+        if not is_streamed:
             self._send(200, json.dumps(wire.whole(reply, body)).encode())
             return
         self._head("text/event-stream")
@@ -173,8 +175,9 @@ class _Talk(BaseHTTPRequestHandler):
 
     def _drip(self) -> None:
         self._head("text/event-stream")
+        piece = modelwires.drop(self.path).encode()
         while not self.server.closing.wait(0.05):
-            self._chunk(b": \n")
+            self._chunk(piece)
 
     def _reset(self) -> None:
         self.request.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

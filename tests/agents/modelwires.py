@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tests.agents import googlewire
+
 if TYPE_CHECKING:
     from tests.agents.modelserver import Say
 
@@ -247,8 +249,22 @@ def messages_events(reply: Say, body: dict[str, Any]) -> Iterator[str]:
     yield event("message_stop")
 
 
+GOOGLE = Wire(googlewire.whole, googlewire.events)
 WIRES = {
     "/v1/chat/completions": Wire(chat_whole, chat_events),
     "/v1/responses": Wire(responses_whole, responses_events),
     "/v1/messages": Wire(messages_whole, messages_events),
 }
+
+
+def of(path: str, body: dict[str, Any]) -> tuple[Wire, bool]:
+    """The wire that is spoken at a path, and whether the answer is wanted as a stream."""
+    path = path.partition("?")[0]
+    if path.endswith((googlewire.WHOLE, googlewire.STREAMED)):
+        return GOOGLE, path.endswith(googlewire.STREAMED)
+    return WIRES[path], bool(body.get("stream"))
+
+
+def drop(path: str) -> str:
+    """A piece of a stream that says nothing: a comment, which Google's library does not know."""
+    return googlewire.NOTHING if path.partition("?")[0].endswith(googlewire.STREAMED) else ": \n"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
 from rest_framework.test import APIClient
 
 from agents.models import Agent, ModelProvider
+from config.lib import waits
 from crm.models import Role, Workspace
 from executions.models import AuditEntry
 from tests.agents.models import MakeProvider
@@ -43,8 +45,21 @@ def test_a_key_is_written_and_never_answered(api: APIClient) -> None:
         ({"name": "x", "kind": "ollama", "base_url": "http://169.254.169.254/v1"}, "base_url"),
         ({"name": "x", "kind": "ollama", "base_url": "file:///etc/passwd"}, "base_url"),
         ({"kind": "openai", "api_key": KEY}, "name"),
+        ({"name": "x", "kind": "openai", "api_key": "sk-“quoted”"}, "api_key"),
+        ({"name": "x", "kind": "openai", "api_key": "sk-\nsk"}, "api_key"),
     ],
-    ids=["spaces", "offline", "kind", "no-key", "no-url", "link-local", "file", "no-name"],
+    ids=[
+        "spaces",
+        "offline",
+        "kind",
+        "no-key",
+        "no-url",
+        "link-local",
+        "file",
+        "no-name",
+        "not-ascii",
+        "two-lines",
+    ],
 )
 def test_what_is_wrong_is_told_by_field(api: APIClient, body: dict[str, Any], field: str) -> None:
     answer = api.post(URL, body)
@@ -88,6 +103,33 @@ def test_the_connection_is_tried(
     assert answer.json()["ok"] is False
     assert "Check the key" in answer.json()["message"]
     assert api.post(f"{URL}/{row.pk}/test", {}).status_code == 400
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_few_connections_are_tried_at_a_time(
+    api: APIClient, make_provider: MakeProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row, places = make_provider(), threading.BoundedSemaphore(1)
+    monkeypatch.setattr(waits, "_places", places)
+    monkeypatch.setattr(waits, "PATIENCE_SECONDS", 0.01)
+    with places:
+        busy = api.post(f"{URL}/{row.pk}/test", {"model": "small"})
+    assert (busy.status_code, busy.json()["error_code"]) == (503, "busy")
+    assert api.post(f"{URL}/{row.pk}/test", {"model": "small"}).json()["ok"] is True
+    assert places.acquire(blocking=False), "the place is free again"
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("brain")
+def test_a_key_that_no_header_can_carry_is_said(
+    api: APIClient, make_provider: MakeProvider
+) -> None:
+    """One that was stored before such keys were refused, or that stands in the environment."""
+    row = make_provider(api_key="sk-“quoted”")
+    answer = api.post(f"{URL}/{row.pk}/test", {"model": "small"})
+    assert answer.status_code == 200
+    assert answer.json()["ok"] is False
+    assert "cannot be sent" in answer.json()["message"]
 
 
 def test_an_agent_says_why_its_model_cannot_be_asked(

@@ -10,6 +10,7 @@ import pytest
 from agents import blueprint, sealing
 from agents.models import Agent
 from config.lib import json
+from config.lib.secrets import redact_text
 from crm.models import Workspace
 
 KEY = "Bearer canary-5f1e77aa90"
@@ -40,6 +41,19 @@ def test_secrets_are_masked_and_opened_again() -> None:
     again, known = sealing.opened(masked, sealed=kept)
     assert again == steps
     assert {"canary-5f1e77aa90", KEY, "canary-query-1234", "canary-pw"} == set(known)
+
+
+def test_the_token_of_a_telegram_bot_is_one() -> None:
+    token = "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"
+    url = f"https://api.telegram.org/bot{token}/getFile?file_id=@inputs.file_id"
+    step = {"action": "http_request", "params": {"url": url, "json": {"file_url": f"{url}&a=b"}}}
+    masked, kept = sealed(step)
+    assert token not in json.dumps([masked, kept]).decode()
+    assert re.search(r"/bot\[secret:[^\]]+\]/getFile\?file_id=@inputs", masked[0]["params"]["url"])
+    again, known = sealing.opened(masked, sealed=kept)
+    assert again == [step]
+    assert set(known) == {token}
+    assert token not in redact_text(f"GET {url} failed")
 
 
 def test_a_mask_that_is_sent_back_keeps_its_secret() -> None:

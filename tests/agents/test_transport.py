@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import ssl
 from collections.abc import Iterator
 from ipaddress import ip_address
@@ -10,45 +9,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from pytest_httpserver import HTTPServer
 
 from agents import addresses, http, transport
 from agents.actions import ActionFailed
-
-NAME = "named.example"
+from tests import tls
+from tests.tls import NAME
 
 
 @pytest.fixture
 def certificate(tmp_path: Path) -> Path:
-    """A certificate of `named.example` and its key, in one file."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, NAME)])
-    now = dt.datetime.now(dt.UTC)
-    built = (
-        x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(NAME)]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    private = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-    file = tmp_path / "named.pem"
-    file.write_bytes(built.public_bytes(serialization.Encoding.PEM) + private)
-    return file
+    return tls.certificate(tmp_path)
 
 
 @pytest.fixture
 def server(certificate: Path) -> Iterator[HTTPServer]:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-    with HTTPServer(host="127.0.0.1", ssl_context=context) as running:
+    with HTTPServer(host="127.0.0.1", ssl_context=tls.served(certificate)) as running:
         running.expect_request("/", headers={"Host": f"{NAME}:{running.port}"}).respond_with_data(
             "safe"
         )

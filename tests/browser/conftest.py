@@ -4,8 +4,8 @@ demo's owner is logged in.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,26 +13,25 @@ from playwright.sync_api import BrowserContext, Page
 
 from config.up import trial
 from config.up.trial import Trial
-
-CHROMIUM = (
-    shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-)
+from tests import boot, chromium
+from tests.agents.mcps import PROGRAM
 
 
 @pytest.fixture(scope="session")
 def browser_type_launch_args() -> dict[str, Any]:
-    quiet = [
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-background-networking",
-        "--disable-component-update",
-    ]
-    return {"executable_path": CHROMIUM, "args": quiet}
+    return chromium.launch_args()
 
 
 @pytest.fixture(scope="session")
-def system() -> Iterator[Trial]:
-    with trial.running(FORM_MIN_SECONDS="0") as running:
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder below which the system may watch files."""
+    return tmp_path_factory.mktemp("files")
+
+
+@pytest.fixture(scope="session")
+def system(files: Path) -> Iterator[Trial]:
+    settings = {"FORM_MIN_SECONDS": "0", "FILE_WATCH_ROOTS": str(files), **boot.broker()}
+    with trial.running(**settings, MCP_COMMANDS=" ".join(PROGRAM)) as running:
         yield running
 
 

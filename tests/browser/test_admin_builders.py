@@ -80,6 +80,69 @@ def test_an_agent_and_a_trigger_with_conditions_are_built(system: Trial, owner_p
     }
 
 
+def test_inputs_come_from_paths_and_words(system: Trial, owner_page: Page) -> None:
+    page = owner_page
+    build_agent(page, system, name="Buyer")
+    page.goto(f"{system.url}/admin/triggers/trigger/add/")
+    page.fill("#id_name", "Offers")
+    page.locator("#id_agent").select_option(label="Buyer")
+    page.get_by_label("Event", exact=True).select_option("deal_stage_updated")
+    rows = page.locator("#id_input_mapping_box .tf-row")
+    for number, name in enumerate(("deal", "amount", "topic"), start=1):
+        page.get_by_role("button", name="Add an input").click()
+        rows.nth(number - 1).get_by_label("Input").fill(name)
+    rows.nth(0).get_by_label("Where it comes from, row 1", exact=True).fill("$.deal.name")
+    for row in (rows.nth(1), rows.nth(2)):
+        row.get_by_label("Where it comes from, Where").select_option("words")
+    save(page)
+    expect(page.locator(".tf-problem", has_text="Say in words what the value is.")).to_have_count(2)
+
+    rows.nth(1).get_by_label("In words").fill("the amount that is offered, in dollars")
+    rows.nth(1).get_by_label("Kind of value").select_option("number")
+    rows.nth(1).get_by_label("empty where").check()
+    rows.nth(1).get_by_text("What the model sees").click()
+    rows.nth(1).get_by_label("Fields that the model sees").fill("deal.name\ncontact.email")
+    rows.nth(1).get_by_label("Model").last.fill("offline:rules")
+    rows.nth(2).get_by_label("In words").fill("what it is about")
+    rows.nth(2).get_by_label("Kind of value").select_option("choice")
+    rows.nth(2).get_by_label("Choices").fill("a price\na date")
+    save(page)
+    expect(page.locator("body")).to_contain_text("was added successfully")
+    mapping = {
+        "deal": "$.deal.name",
+        "amount": {
+            "extract": "the amount that is offered, in dollars",
+            "schema": {"type": ["number", "null"]},
+            "context_fields": ["deal.name", "contact.email"],
+            "model": "offline:rules",
+        },
+        "topic": {
+            "extract": "what it is about",
+            "schema": {"type": "string", "enum": ["a price", "a date"]},
+        },
+    }
+    assert stored(page, system, name="Offers")["input_mapping"] == mapping
+
+    page.get_by_role("link", name="Offers", exact=True).first.click()
+    expect(page.locator("#id_input_mapping_box .tf-row")).to_have_count(3)
+    by_name = {
+        one.get_by_label("Input").input_value(): one
+        for one in page.locator("#id_input_mapping_box .tf-row").all()
+    }
+    expect(by_name["amount"].get_by_label("Kind of value")).to_have_value("number")
+    by_name["amount"].get_by_label("Kind of value").select_option("schema")
+    by_name["amount"].get_by_label("JSON Schema").fill('{"type": "number", "minimum": 1}')
+    by_name["topic"].get_by_label("empty where").check()
+    save(page)
+    expect(page.locator("body")).to_contain_text("was changed successfully")
+    after = stored(page, system, name="Offers")["input_mapping"]
+    assert after["amount"]["schema"] == {"type": "number", "minimum": 1}
+    assert after["topic"]["schema"] == {
+        "type": ["string", "null"],
+        "enum": ["a price", "a date", None],
+    }
+
+
 def test_the_keyboard_is_enough(system: Trial, owner_page: Page) -> None:
     """Enter adds a row, Alt and an arrow move it; the page is not sent by either."""
     page = owner_page

@@ -52,7 +52,7 @@ def test_after_a_flood_of_updates_the_page_equals_the_database(
     owner_page.evaluate("window.notReloaded = true")
     try:
         flood = f"from tests.browser.flooding import flood; flood({UPDATES}, seconds={SECONDS})"
-        assert float(said(beside(system, flood))) < SECONDS * 2
+        assert float(said(beside(system, flood))) < SECONDS * 4  # else it is no flood
         ended = time.monotonic()
         expected = skipped_in_the_database(system)
         left = CONVERGES_WITHIN_MS - (time.monotonic() - ended) * 1000

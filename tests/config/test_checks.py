@@ -12,6 +12,7 @@ from pytest_django import Settings
         ("FIELD_KEYS", ["not a key"], "triggerfish.E002"),
         ("UNSIGNED_DAILY_SHARE", 1.5, "triggerfish.E003"),
         ("METRICS_ALLOW", ["10.0.0.0/8", "my host"], "triggerfish.E004"),
+        ("FILE_WATCH_ROOTS", ["/srv/files", "inbox"], "triggerfish.E006"),
     ],
 )
 def test_what_would_be_unsafe_is_refused(

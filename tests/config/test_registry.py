@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from config.lib.registry import DuplicateName, Registry, UnknownName, closest, load
+from config.lib.registry import DuplicateName, Registry, UnknownName, closest, load, load_extensions
 
 Kinds = Registry[Callable[[], str]]
 
@@ -118,3 +118,33 @@ def test_load_raises_what_a_module_raises(shapes: str, tmp_path: Path) -> None:
     importlib.invalidate_caches()
     with pytest.raises(ModuleNotFoundError):
         load(shapes)
+
+
+def test_followers_hear_of_what_is_there_and_of_what_comes() -> None:
+    kinds: Registry[str] = Registry("kinds")
+    kinds.register("a", "A")
+    heard: list[str] = []
+    kinds.follow(heard.append)
+    kinds.register("b", "B")
+    assert heard == ["A", "B"]
+
+
+def test_extensions_are_modules_and_whole_packages(shapes: str, tmp_path: Path) -> None:
+    (tmp_path / shapes / "__init__.py").write_text(
+        "from config.lib.registry import Registry\nregistry = Registry('shapes')\n"
+    )
+    load_extensions([f"{shapes}.square"])
+    registry = importlib.import_module(shapes).registry
+    assert registry.names() == ["square"]
+    load_extensions([shapes])
+    assert registry.names() == ["circle", "solid", "square"]
+
+
+def test_an_extension_that_is_not_there_is_named(shapes: str, tmp_path: Path) -> None:
+    for name in ("nowhere_to_be_found", f"{shapes}.nowhere"):
+        with pytest.raises(ImportError, match=f"EXTENSIONS names '{name}'"):
+            load_extensions([name])
+    (tmp_path / shapes / "torn.py").write_text("import a_module_that_is_not_there\n")
+    importlib.invalidate_caches()
+    with pytest.raises(ModuleNotFoundError, match="a_module_that_is_not_there"):
+        load_extensions([f"{shapes}.torn"])

@@ -61,6 +61,8 @@ def stored(field: models.Field[Any, Any], pk: Any) -> str:
 def test_the_fields_are_found() -> None:
     assert {str(field) for field in FIELDS} >= {
         "agents.Agent.sealed",
+        "agents.McpServer.env",
+        "agents.McpServer.headers",
         "agents.ModelProvider.api_key",
         "executions.Step.sealed",
         "triggers.Trigger.sealed",

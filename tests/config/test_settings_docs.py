@@ -15,7 +15,8 @@ DOCS = ("settings", "deployment", "monitoring", "forms")
 
 
 def known() -> set[str]:
-    return set(READ.findall((REPOSITORY / "config/settings.py").read_text())) | {"PORT"}
+    sections = (REPOSITORY / "config/settings").glob("*.py")
+    return {"PORT"}.union(*(READ.findall(section.read_text()) for section in sections))
 
 
 def text_of(name: str) -> str:

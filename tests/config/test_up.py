@@ -7,7 +7,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,8 +16,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from config.up.address import Address
+from config.up.address import Address, free_port
 from config.up.place import REPOSITORY, Place, read_env
+from tests import boot
 
 pytestmark = pytest.mark.timeout(
     400
@@ -34,7 +34,8 @@ class Up:
         inherited = {
             name: value for name, value in os.environ.items() if name not in _NOT_INHERITED
         }
-        self.environment = {**inherited, "VAR_DIR": str(root), "PORT": str(port), **environment}
+        inherited |= {**boot.broker(), "VAR_DIR": str(root), "PORT": str(port)}
+        self.environment = {**inherited, **environment}
         self.said = root.with_name(f"{root.name}.out")
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -159,10 +160,3 @@ def test_killed_it_leaves_no_orphan_and_the_next_start_finds_the_data(up: Up) ->
 
     assert up.end(signal.SIGINT) == 0
     assert not up.has_children()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -6,7 +6,6 @@ import datetime as dt
 import os
 import re
 import signal
-import socket
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -23,11 +22,11 @@ from django.db import connections
 from agents.models import Agent, AgentStatus
 from config.lib import clock
 from config.up import child, processes
-from config.up.address import Address
+from config.up.address import Address, free_port
 from config.up.place import Place
 from crm import form_tokens, tokens
 from crm.models import SCOPES, Contact, Form, Membership, Opportunity, Role, Workspace
-from tests.corpus import signing, wire
+from tests.corpus import sessions, signing, wire
 from triggers import blueprint
 from triggers.models import Trigger, WebhookEndpoint
 
@@ -39,12 +38,14 @@ _SERVERS_OWN = {
     "WEBHOOK_PER_MINUTE": "0",
     "WEBHOOK_REJECTIONS_PER_MINUTE": "0",
     "FORM_TOTAL_PER_MINUTE": "0",
+    "DRAFTS_PER_MINUTE": "0",
     "EMIT_PER_MINUTE": "0",
     "FORM_MIN_SECONDS": "1",
     "MALLOC_ARENA_MAX": "2",  # as `make run` has it
     "LOG_LEVEL": "INFO",
     "LOG_FORMAT": "plain",
 }
+_SCRIPT = "<script>alert(1)</script>"
 _FIELDS = [
     {"name": "email", "label": "E-mail", "type": "email", "required": True},
     {"name": "name", "label": "Name", "type": "text"},
@@ -57,10 +58,16 @@ _FIELDS = [
 class Server:
     """The web process of `make run`, on the database of the tests. `names`: what `<words>` in cases stand for."""
 
-    def __init__(self, names: Mapping[str, str], folder: Path) -> None:
+    def __init__(
+        self, names: Mapping[str, str], folder: Path, settings_of_its_own: Mapping[str, str]
+    ) -> None:
         self.names = dict(names)
         self.log = folder / "web.log"
-        self.port = _free_port()
+        self._files = folder / "files"
+        self._files.mkdir()
+        (self._files / "out").symlink_to("/etc")
+        self.names["link"] = str(self._files / "out")
+        self.port = free_port()
         self._seen = 0
         place = Place(folder)
         table = processes.table(place, Address("127.0.0.1", self.port), grace_seconds=1)
@@ -69,7 +76,14 @@ class Server:
             self._process = subprocess.Popen(
                 program.command,
                 cwd=program.folder,
-                env={**os.environ, "DATABASE_URL": _database_url(), **_SERVERS_OWN},
+                env={
+                    **os.environ,
+                    "OUTBOUND_ALLOW": "",  # as it is where nobody has set it
+                    "DATABASE_URL": _database_url(),
+                    "FILE_WATCH_ROOTS": f"/usr/share,{self._files}",
+                    **_SERVERS_OWN,
+                    **settings_of_its_own,
+                },
                 stdout=log,
                 stderr=log,
                 preexec_fn=partial(child.die_with, os.getpid(), signal.SIGKILL),  # noqa: PLW1509
@@ -126,10 +140,10 @@ class Server:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Server]:
+def running(folder: Path, **settings_of_its_own: str) -> Iterator[Server]:
     """The rows are committed, since another process reads them, and deleted again at the end."""
     try:
-        server = Server(_rows(), folder)
+        server = Server(_rows(), folder, settings_of_its_own)
         try:
             server.wait()
             yield server
@@ -161,13 +175,20 @@ def _rows() -> dict[str, str]:
         "contact": contact.pk,
         "deal": deal.pk,
         "foreign_contact": Contact.objects.create(workspace=other, email="eve@example.org").pk,
+        "evil_contact": Contact.objects.create(
+            workspace=acme, email="x@example.org", first_name=_SCRIPT, last_name="{{7*7}}"
+        ).pk,
+        "session": sessions.begin(ann),
+        "revoked_session": sessions.begin(ann, revoked=True),
+        "csrf": "c" * 32,
         "nobody": "01900000-0000-7000-8000-000000000000",
     }
     return {name: str(value) for name, value in names.items()}
 
 
 def _owner(name: str, workspace: Workspace) -> User:
-    user = User.objects.create_user(name, email=f"{name}@example.org", password=f"{name}-password")
+    about = {"email": f"{name}@example.org", "password": f"{name}-password"}
+    user = User.objects.create_user(name, is_staff=True, **about)
     Membership.objects.create(workspace=workspace, user=user, role=Role.OWNER)
     return user
 
@@ -272,9 +293,3 @@ def _database_url() -> str:
     """That of the settings, with the name of the test database."""
     parts = urlsplit(settings.DATABASE_URL)
     return str(urlunsplit(parts._replace(path=f"/{settings.DATABASES['default']['NAME']}")))
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -14,12 +14,13 @@ from urllib.parse import urlencode
 import yaml
 
 from config.lib import json
+from tests.corpus import sockets
 
 FOLDER = Path(__file__).parent / "cases"
 _KNOWN = {
     *("id", "why", "to", "as", "sign", "headers", "body", "json", "form", "raw", "repeat", "together", "from"),
     *("expect", "fields", "says", "answer", "stored", "events", "contacts", "submissions", "triggers", "agents"),
-    *("shape", "answer_headers", "half_closed"),
+    *("shape", "answer_headers", "half_closed", "frames", "closes", "shows", "hides", "logs"),
 }  # fmt: skip
 _COUNTED = ("events", "contacts", "submissions", "triggers", "agents")
 _NAME = re.compile(r"<([a-z_0-9]+)>")
@@ -59,15 +60,30 @@ class Case:
         told = {name: int(self.said[name]) for name in _COUNTED if name in self.said}
         return {**dict.fromkeys(_COUNTED if refused else (), 0), **told}
 
+    @property
+    def is_talk(self) -> bool:
+        """Whether it goes on as a websocket."""
+        return "closes" in self.said
+
+    def frames(self, names: Mapping[str, str]) -> list[bytes]:
+        """What is sent over the websocket."""
+        return [
+            sockets.frame(one, _joined(one["content"], names))
+            for one in self.said.get("frames", [])
+        ]
+
     def body(self, names: Mapping[str, str]) -> bytes:
         said = self.said
         if said.get("json") is not None or ("json" in said and "body" not in said):
             return json.dumps(filled(said["json"], names))
         if "form" in said:
             return urlencode(filled(said["form"], names), doseq=True).encode()
-        given = said.get("body")
-        pieces = given if isinstance(given, list) else [given or ""]
-        return b"".join(_piece(piece, names) for piece in pieces)
+        return _joined(said.get("body"), names)
+
+
+def _joined(given: Any, names: Mapping[str, str]) -> bytes:
+    pieces = given if isinstance(given, list) else [given or ""]
+    return b"".join(_piece(piece, names) for piece in pieces)
 
 
 def cases() -> list[Case]:

@@ -13,11 +13,12 @@ SECONDS = 20.0  # for an answer, on a machine with other work
 
 @dataclass(frozen=True)
 class Answer:
-    """`headers` by lower-case name."""
+    """`headers` by lower-case name; `closed_with`: a websocket's code."""
 
     status: int
     headers: dict[str, str]
     body: bytes
+    closed_with: int | None = None
 
     def json(self) -> Any:
         return json.loads(self.body)

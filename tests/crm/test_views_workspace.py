@@ -55,6 +55,16 @@ def test_deals_follow_a_renamed_stage_without_events(api: APIClient, acme: Works
         ({"retention": {"nothing": None}}, "retention"),
         ({"retention": [7]}, "retention"),
         ({"queue_limit": 0}, "queue_limit"),
+        ({"budgets": {"max_tokens_per_day": 0}}, "budgets"),
+        ({"budgets": {"max_tokens_per_day": 1.5}}, "budgets"),
+        ({"budgets": {"max_tokens_per_day": True}}, "budgets"),
+        ({"budgets": {"max_cost_per_day": "5"}}, "budgets"),
+        ({"budgets": {"max_cost_per_day": 1e-9}}, "budgets"),
+        ({"budgets": {"max_cost_per_day": 1e300}}, "budgets"),
+        ({"budgets": {"max_cost_per_run": 5}}, "budgets"),
+        ({"budgets": {"max_cost_per_run": None}}, "budgets"),
+        ({"budgets": [5]}, "budgets"),
+        ({"budgets": None}, "budgets"),
         ({"name": ""}, "name"),
     ],
 )
@@ -66,6 +76,18 @@ def test_a_change_that_does_not_fit_is_refused(
     assert (answer.status_code, list(answer.json()["details"])) == (400, [field])
     acme.refresh_from_db()
     assert acme.stages == STAGES
+
+
+def test_budgets_are_set_by_name_and_taken_away(api: APIClient, acme: Workspace) -> None:
+    none = {"max_tokens_per_day": None, "max_cost_per_day": None}
+    assert api.get(WORKSPACE).json()["budgets"] == none
+    api.patch(WORKSPACE, {"budgets": {"max_tokens_per_day": 10**6}})
+    both = api.patch(WORKSPACE, {"budgets": {"max_cost_per_day": 2.5}}).json()["budgets"]
+    assert both == {"max_tokens_per_day": 10**6, "max_cost_per_day": 2.5}
+    left = api.patch(WORKSPACE, {"budgets": {"max_tokens_per_day": None}}).json()["budgets"]
+    assert left == none | {"max_cost_per_day": 2.5}
+    acme.refresh_from_db()
+    assert acme.budgets == {"max_cost_per_day": 2.5}
 
 
 def test_a_slug_is_taken_once_and_moving_renames_nothing(

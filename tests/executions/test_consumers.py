@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 import pytest
 from asgiref.sync import sync_to_async
+from channels.layers import get_channel_layer
 from channels.testing import WebsocketCommunicator
 from django.contrib.auth.models import User
 from django.db import connections
@@ -145,6 +146,34 @@ async def test_only_pings_are_taken(
     socket = await open_socket(cookie=cookie)
     await socket.send_to(**sent)
     assert await closed_with(socket) == code
+
+
+async def test_a_socket_that_reads_nothing_is_let_go(
+    acme: Workspace, cookie: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumers, "SEND_SECONDS", 0.1)
+    monkeypatch.setattr(consumers, "FAREWELL_SECONDS", 0.1)
+
+    async def clogged(scope: Any, receive: Any, send: Any) -> None:
+        async def send_some(message: dict[str, Any]) -> None:
+            if message["type"] != "websocket.accept" and "heartbeat" not in str(message):
+                await asyncio.Event().wait()
+            await send(message)
+
+        await application(scope, receive, send_some)
+
+    headers = [(b"origin", b"http://localhost"), (b"host", b"localhost")]
+    about = [*headers, (b"cookie", f"sessionid={cookie}".encode())]
+    socket = WebsocketCommunicator(clogged, "/ws/live/", headers=about)
+    assert (await socket.connect(timeout=5))[0]
+    await socket.receive_from(timeout=5)
+    live.push(acme.pk, {"type": "test"})
+    await socket.wait(timeout=5)
+    layer = get_channel_layer()
+    assert layer is not None
+    assert not layer.channels
+    assert not layer.groups
+    await sync_to_async(connections.close_all)()
 
 
 async def test_a_flood_is_closed(cookie: str, open_socket: Open) -> None:

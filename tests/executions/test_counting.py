@@ -14,7 +14,7 @@ from agents.models import Agent, AgentStatus
 from config.lib import clock
 from crm.models import Workspace
 from executions import executor, launch, queue, reaper
-from executions.models import AgentGate, Alert, Execution, Reason, Status, TriggerGate
+from executions.models import AgentGate, Alert, Execution, Losses, Reason, Status, TriggerGate
 from triggers import events
 from triggers.models import Trigger, TriggerStatus
 
@@ -40,9 +40,9 @@ def moods(act: Act) -> list[str]:
 def test_poison_is_a_failure_like_any_other(start: Start, run_everything_due: Run) -> None:
     execution = start({"action": "notify", "params": {"message": "Hi"}})
     reaper._seen.clear()
-    for number in range(3):
+    for number, losses in enumerate(Losses):
         AgentGate.objects.update(next_eligible_at=clock.now())
-        queue.claim(lease=uuid.uuid4(), worker="w", places=10, suspects=number > 0)
+        queue.claim(lease=uuid.uuid4(), worker="w", places=10, losses=losses)
         for seconds in (0, 41, 62):
             reaper.reap(monotonic=partial(float, number * 1000 + seconds))
     execution.refresh_from_db()
@@ -58,7 +58,7 @@ def test_poison_can_stop_a_trigger(start: Start, run_everything_due: Run) -> Non
     Trigger.objects.update(failure_threshold=1)
     reaper._seen.clear()
     Execution.objects.update(losses=2)
-    queue.claim(lease=uuid.uuid4(), worker="w", places=10, suspects=True)
+    queue.claim(lease=uuid.uuid4(), worker="w", places=10, losses=Losses.MORE)
     for seconds in (0, 41, 62):
         reaper.reap(monotonic=partial(float, seconds))
     trigger = Trigger.objects.get(executions=execution)

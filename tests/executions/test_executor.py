@@ -19,6 +19,7 @@ from executions.models import (
     Alert,
     AlertKind,
     Execution,
+    Losses,
     Reason,
     Status,
     Step,
@@ -262,6 +263,21 @@ def test_a_late_worker_writes_nothing(
     assert not Note.objects.exists()
 
 
+def test_a_late_end_is_refused_and_told(
+    start: Callable[..., Execution], act: Callable[..., None], caplog: pytest.LogCaptureFixture
+) -> None:
+    async def hang(scene: Scene, params: dict[str, Any]) -> None:
+        await in_thread(Execution.objects.update, lease=uuid.uuid4())
+
+    act("hang", hang, effect=Effect.NONE)
+    execution = start({"action": "hang"})
+    executor.drain()
+    execution.refresh_from_db()
+    assert execution.status == Status.RUNNING
+    (said,) = [one for one in caplog.records if "late ends were refused" in one.message]
+    assert vars(said)["runs"] == 1
+
+
 class TestLostWorkers:
     """A worker that dies is noticed by its heartbeat, on the reaper's own clock."""
 
@@ -291,6 +307,16 @@ class TestLostWorkers:
         execution.refresh_from_db()
         assert (execution.status, execution.attempt) == (Status.COMPLETED, 1)
 
+    def test_a_worker_of_short_runs_keeps_them(self, start: Callable[..., Execution]) -> None:
+        """None lives long enough to beat, and each look finds another one, at the same pulse."""
+        lease = uuid.uuid4()
+        for number, seconds in enumerate(range(0, 300, 20)):
+            start({"action": "notify", "params": {"message": "Hi"}}, name=f"Short{number}")
+            AgentGate.objects.update(next_eligible_at=clock.now())
+            assert len(queue.claim(lease=lease, worker="w", places=10)) == 1
+            assert reaper.reap(monotonic=partial(float, seconds)) == 0
+            Execution.objects.running_under(lease).update(status=Status.COMPLETED, lease=None)
+
     def test_a_beating_worker_keeps_its_runs(self, start: Callable[..., Execution]) -> None:
         execution = start({"action": "notify", "params": {"message": "Hi"}})
         self.claim()
@@ -304,7 +330,7 @@ class TestLostWorkers:
         self.claim()
         for number in range(3):
             self.die(now=number * 1000)
-            self.claim(suspects=True)
+            self.claim(losses=Losses.MORE if number else Losses.ONE)
         execution.refresh_from_db()
         assert (execution.status, execution.reason) == (Status.FAILED, Reason.POISON)
 

@@ -8,6 +8,7 @@ import pytest
 from executions.fairness import Rooms, share_out
 from executions.gates import ClaimGate, Ready, Room
 from executions.models import Reason
+from executions.places import Shares
 
 A, B = uuid.UUID(int=1), uuid.UUID(int=2)
 T, U = uuid.UUID(int=11), uuid.UUID(int=12)
@@ -88,3 +89,11 @@ def test_never_more_than_the_places(places: int) -> None:
     share = share_out(ready, turns=[A, B], measured=[], places=places)
     assert len(share.chosen) == min(places, 30)
     assert len(set(positions(share.chosen))) == len(share.chosen)
+
+
+def test_an_agent_takes_no_more_than_its_share() -> None:
+    ready = [row(1), row(2), row(3), row(4, agent=B), row(5, agent=B)]
+    share = share_out(ready, turns=[A, B], measured=[], places=10, shares=Shares(4, 4))
+    assert positions(share.chosen) == [1, 4], "one place is left for the next agent"
+    assert share.left == {A, B}, "they have more that could start elsewhere"
+    assert not share.blocked

@@ -14,6 +14,9 @@ from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from config.lib import clock
+from crm import capture
+from crm.models import CapturedChange
+from crm.models.captured import MAX_ATTEMPTS
 from executions import health, heartbeats
 from executions.health import IDLE_SECONDS
 from executions.heartbeats import GONE_SECONDS
@@ -77,6 +80,7 @@ def test_all_is_well() -> None:
     parts = health.look()
     assert {name: part.status for name, part in parts.items()} == {
         "database": "up", "broker": "up", "scheduler": "up", "worker": "up", "listener": "unused",
+        "canary": "unused",
     }  # fmt: skip
     assert parts["database"].lag_seconds is not None
     assert health.is_ready()
@@ -129,6 +133,25 @@ def test_an_event_that_nobody_takes(acme: object, settings: Settings) -> None:
     assert statuses()["worker"] == "up"
 
 
+@pytest.mark.usefixtures("capturing")
+def test_capture_that_tells_too_little_or_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    change = CapturedChange.objects.create(
+        table="crm_contact", operation="INSERT", changed_at=clock.now(), attempts=MAX_ATTEMPTS
+    )
+    worker = health.look()["worker"]
+    assert (worker.status, "could not be told: 1" in worker.message) == ("degraded", True)
+    assert worker.lag_seconds is None
+    change.delete()
+    assert statuses()["worker"] == "up"
+    # A pooler that drops the options of connections.
+    monkeypatch.setitem(connections.settings["default"], "OPTIONS", {})
+    health.forget()
+    worker = health.look()["worker"]
+    assert (worker.status, "told twice" in worker.message) == ("degraded", True)
+    capture.switch_off()
+    assert statuses()["worker"] == "up"
+
+
 def test_a_schedule_that_is_late(make_agent: MakeAgent, make_trigger: MakeTrigger) -> None:
     agent = make_agent("A", {"action": "notify", "params": {"message": "Hi"}})
     config = {"cron_expression": "0 9 * * *", "timezone": "UTC"}
@@ -146,6 +169,7 @@ def test_redis_away(redis_link: Link, how: str) -> None:
     getattr(redis_link, how)()
     assert statuses() == {
         "database": "up", "broker": "down", "scheduler": "unknown", "worker": "unknown", "listener": "unused",
+        "canary": "unused",
     }  # fmt: skip
     assert not health.is_ready()
     redis_link.join()
@@ -157,6 +181,7 @@ def test_the_database_away(database_link: Link, api: APIClient, how: str) -> Non
     getattr(database_link, how)()
     assert statuses() == {
         "database": "down", "broker": "up", "scheduler": "up", "worker": "up", "listener": "unknown",
+        "canary": "unused",
     }  # fmt: skip
     answer = APIClient().get(PATH)  # nobody can be recognised now
     told = answer.json()

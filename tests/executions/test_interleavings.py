@@ -42,7 +42,7 @@ from executions import (
     resolving,
     sweep,
 )
-from executions.models import TERMINAL, AgentGate, Execution, Status, Step, StepState
+from executions.models import TERMINAL, AgentGate, Execution, Losses, Status, Step, StepState
 from executions.outcome import Outcome
 from executions.resolving import Resolution
 from triggers import blueprint, events
@@ -135,7 +135,11 @@ class Company(RuleBasedStateMachine):
     @rule(worker=Workers, places=st.integers(1, 5))
     def claim(self, worker: str, places: int) -> None:
         take = partial(queue.claim, lease=self.leases[worker], worker=worker, now=self.moment[0])
-        ids = [*take(places=places), *take(places=1, suspects=True)]
+        ids = [
+            *take(places=places),
+            *take(places=1, losses=Losses.ONE),
+            *take(places=1, losses=Losses.MORE),
+        ]
         self.held[worker] += Execution.objects.select_related("agent", "event").filter(pk__in=ids)
 
     @precondition(lambda self: any(self.held.values()))

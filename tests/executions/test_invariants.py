@@ -10,7 +10,7 @@ import pytest
 from config.lib import clock
 from crm.models import Contact, Workspace
 from executions import invariants
-from executions.models import AgentStart, Execution
+from executions.models import AgentStart, Execution, TriggerGate
 from tests.stories import MakeAgent, MakeTrigger
 from triggers.models import Event
 
@@ -55,9 +55,14 @@ def test_an_event_without_its_execution(ran: Execution) -> None:
     assert names() == {"I3"}
 
 
+def test_an_end_that_was_counted_twice(ran: Execution) -> None:
+    TriggerGate.objects.update(successful_executions=2)
+    assert names() == {"I4"}
+
+
 def test_a_running_row_that_nobody_holds(ran: Execution) -> None:
     Execution.objects.update(status="running", finished_at=None, lease=None)
-    assert names() == {"I5"}
+    assert names() == {"I4", "I5"}, "it was counted as completed, too"
 
 
 def test_too_many_starts(ran: Execution) -> None:

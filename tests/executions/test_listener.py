@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
+import time
 import uuid
+from collections.abc import Iterable
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from pytest_django import DjangoAssertNumQueries, Settings
+from rest_framework.test import APIClient
 
 from executions import diagnosis, health, listener, watch_door
+from executions.admin import words
 from executions.models import Alert
 from executions.watch_door import WatchDoor
 from tests.listeners import listening, process, wait_until
@@ -91,6 +96,13 @@ def test_a_dead_ones_sources_move_and_a_hung_one_does_no_harm(
             wait_until(lambda: Event.objects.count() >= 200)
             hung.stop()
     assert sorted(bodies(trigger)) == list(range(200))
+
+
+def test_of_a_killed_one_nothing_stays(settings: Settings) -> None:
+    settings.LISTENER_SECONDS = 1
+    look(uuid.uuid4())
+    with listening() as other:
+        wait_until(lambda: set(Listener.objects.values_list("pk", flat=True)) == {other.lease})
 
 
 async def test_who_lost_the_lease_records_nothing(make_queue: MakeQueue) -> None:
@@ -205,6 +217,59 @@ def test_a_message_that_the_database_refuses_is_given_up_after_five_tries(
     letter = DeadLetter.objects.get()
     assert (letter.tries, letter.is_dead, letter.body) == (5, True, "poison")
     assert bodies(trigger) == [1, 2]
+
+
+async def _bury(door: WatchDoor, keys: Iterable[str]) -> None:
+    for key in keys:
+        headers = {"source": "shop"}
+        assert await door.bury(key, "No JSON.", body=b"{", headers=headers, at_once=True)
+
+
+def test_dead_letters_are_bounded_and_told(
+    make_queue: MakeQueue, settings: Settings, api: APIClient, foreign_api: APIClient
+) -> None:
+    settings.DEAD_LETTERS_KEPT = 3
+    trigger = make_queue("redis", "redis://127.0.0.1:1/0", "q")
+    other = make_queue("redis", "redis://127.0.0.1:1/0", "others")
+    DeadLetter.objects.create(trigger=other, key="other's", is_dead=True)
+    asyncio.run(_bury(open_door(trigger), ["a", "b", "c", "d", "e", "e"]))
+    path = f"/api/v1/triggers/{trigger.pk}/dead-letters"
+    told = api.get(path).json()
+    assert [one["key"] for one in told["results"]] == ["e", "d", "c"]
+    assert (told["count"], told["results"][0]["tries"]) == (3, 2)
+    assert told["results"][0]["headers"] == {"source": "shop"}
+    assert foreign_api.get(path).status_code == 404
+    assert DeadLetter.objects.filter(trigger=other).exists()
+    settings.DEAD_LETTERS_KEPT = 1  # lowered: the next one makes room for all
+    asyncio.run(_bury(open_door(trigger), ["f"]))
+    assert api.get(path).json()["count"] == 1
+
+
+def test_each_source_tells_how_late_it_is_and_what_went_wrong(
+    valkey: Valkey, make_queue: MakeQueue, api: APIClient, foreign_api: APIClient
+) -> None:
+    """In health, in the status of the trigger, and on its page in the admin."""
+    works = make_queue("redis", valkey.url, "log", redis_mode="stream", start_at="oldest")
+    fails = make_queue("redis", "redis://127.0.0.1:1/0", "orders")
+    minute_ago = round((time.time() - 60) * 1000)
+    valkey.client.xadd("log", {"body": "1"}, id=f"{minute_ago}-0")
+    with listening():
+        wait_until(lambda: Watch.objects.filter(pk=works.pk, waiting=0, received=1).exists())
+        wait_until(lambda: Watch.objects.filter(pk=fails.pk, failures__gt=0).exists())
+        told = api.get("/api/v1/triggers/health").json()
+        failing, working = told["sources"]
+        figures = dict(words.source_figures(works))
+    assert (failing["trigger_name"], working["trigger_name"]) == (fails.name, works.name)
+    assert "127.0.0.1:1 does not answer" in failing["last_error"]
+    assert (failing["works"], working["works"], working["last_error"]) == (False, True, "")
+    assert 60_000 <= working["lag_ms"] < 120_000
+    assert working["waiting"] == 0
+    assert (figures["Source"], figures["Late by"].endswith(" s")) == ("connected", True)
+    assert figures["Waiting there"] == 0
+    status = api.get(f"/api/v1/triggers/{fails.pk}/status").json()
+    assert status["source"]["last_error"] == failing["last_error"]
+    assert "failing: Redis" in dict(words.source_figures(fails))["Source"]
+    assert foreign_api.get("/api/v1/triggers/health").json()["sources"] == []
 
 
 def test_acknowledging_by_hand_waits_for_the_runs(

@@ -14,7 +14,7 @@ from agents.actions import ActionFailed, Effect, Scene
 from agents.models import Agent, FailingHost
 from config.lib import clock
 from config.lib.threads import in_thread
-from executions import executor, holding, journal, loading, queue, reaper, sweep
+from executions import executor, holding, journal, loading, queue, reaper, step_rows, sweep
 from executions.models import AgentGate, Alert, AlertKind, Execution, Status, Step, StepState
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -95,6 +95,25 @@ def test_a_claim_whose_answer_was_lost_is_taken_up(
     assert {status_of(first), status_of(second)} == {Status.COMPLETED}
 
 
+def test_a_driver_without_runs_looks_what_became_of_its_claim(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else they would wait for the end of the lease, and then run one at a time, as runs that lost their worker."""
+    executions = [start(NOTIFY), start(NOTIFY, name="B")]
+    real, calls = queue.claim, []
+
+    def claim(**kwargs: Any) -> Any:
+        calls.append(real(**kwargs))
+        if len(calls) == 1:
+            raise OperationalError("the connection was lost at the commit")
+        return calls[-1]
+
+    monkeypatch.setattr(queue, "claim", claim)
+    assert executor.drain() == 2
+    assert {status_of(execution) for execution in executions} == {Status.COMPLETED}
+    assert {(one.losses, one.attempt) for one in Execution.objects.all()} == {(0, 1)}
+
+
 def test_what_was_done_outside_is_not_forgotten(
     start: Start, act: Act, run_everything_due: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -109,11 +128,8 @@ def test_what_was_done_outside_is_not_forgotten(
     act("send", send, effect=Effect.OUTSIDE)
     act("write", write, effect=Effect.DATABASE)
     execution = start({"action": "send"}, {"action": "write"})
-    save = failing(journal.RunJournal._save_end, call=1)
-    monkeypatch.setattr(journal.RunJournal, "_save_end", staticmethod(save))
-    monkeypatch.setattr(
-        journal.RunJournal, "_store", failing(journal.RunJournal._store, call=2)
-    )  # of the second step
+    monkeypatch.setattr(step_rows, "save_end", failing(step_rows.save_end, call=1))
+    monkeypatch.setattr(step_rows, "store", failing(step_rows.store, call=2))  # of the second step
     run_everything_due()
     assert status_of(execution) == Status.RETRYING
     Execution.objects.update(run_at=clock.now())

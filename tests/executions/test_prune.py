@@ -11,13 +11,14 @@ from django.db import connections
 from pytest_django import Settings
 
 from config.lib import clock
+from config.lib.locks import Lock
 from crm import retention
 from crm.models import Contact, FormSubmission, Workspace
 from executions import invariants, prune
 from executions.models import TERMINAL, AgentStart, Alert, AlertKind, Execution, Status
 from tests.executions.history import happened, ran
 from tests.stories import MakeAgent, MakeTrigger
-from triggers.models import Event, EventState, Trigger
+from triggers.models import DeadLetter, Event, EventState, Trigger
 
 pytestmark = pytest.mark.django_db
 
@@ -170,14 +171,25 @@ def test_many_go_in_batches_and_a_pass_ends_in_time(acme: Workspace, settings: S
 
 
 @pytest.mark.django_db(transaction=True)
+def test_messages_that_nobody_could_read_go_when_they_are_old(
+    trigger: Trigger, settings: Settings
+) -> None:
+    settings.DEAD_LETTER_DAYS = 10
+    for days in (9, 11, 300):
+        at = clock.now() - dt.timedelta(days=days)
+        DeadLetter.objects.create(trigger=trigger, key=str(days), is_dead=days != 300, at=at)
+    assert prune.prune() == 2
+    assert DeadLetter.objects.get().key == "9"
+
+
 def test_only_one_prunes_at_a_time(acme: Workspace) -> None:
     happened(acme, days_ago=31)
     other = connections.create_connection("default")
     try:
         with other.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_lock(%s)", [prune._LOCK_KEY])
+            cursor.execute("SELECT pg_advisory_lock(%s)", [Lock.PRUNE.value])
             assert prune.prune() == 0
-            cursor.execute("SELECT pg_advisory_unlock(%s)", [prune._LOCK_KEY])
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [Lock.PRUNE.value])
     finally:
         other.close()
     assert prune.prune() == 1
@@ -214,7 +226,9 @@ def test_the_invariants_hold_afterwards(
         Contact.objects.create(workspace=acme, first_name=f"Person {number}")
     run_everything_due()
     Workspace.objects.update(retention={"completed": 10})
-    Contact.objects.all().quietly().update(created_at=clock.now() - dt.timedelta(days=40))
+    long_ago = clock.now() - dt.timedelta(days=40)
+    Contact.objects.all().quietly().update(created_at=long_ago)
+    Trigger.objects.update(created_at=long_ago)
     for days, left in ((8, 10), (11, 0), (31, 0)):
         prune.prune(now=clock.now() + dt.timedelta(days=days))
         assert Execution.objects.count() == left

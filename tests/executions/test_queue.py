@@ -14,7 +14,8 @@ from agents.models import Agent, AgentStatus
 from config.lib import clock
 from crm.models import Workspace
 from executions import dispatcher, full_days, queue, sweep
-from executions.models import AgentGate, AgentStart, Alert, Execution, Reason, Status
+from executions.models import AgentGate, AgentStart, Alert, Execution, Losses, Reason, Status
+from executions.places import Shares
 from tests.stories import MakeAgent, MakeTrigger
 from triggers import events
 from triggers.models import Trigger
@@ -188,7 +189,7 @@ def test_suspects_run_alone(queued: Callable[..., Trigger]) -> None:
     suspect = Execution.objects.order_by("position")[0]
     Execution.objects.filter(pk=suspect.pk).update(losses=1)
     assert suspect.pk not in claim()
-    assert claim(1, suspects=True) == [suspect.pk]
+    assert claim(1, losses=Losses.ONE) == [suspect.pk]
 
 
 def test_what_waited_too_long_is_skipped(queued: Callable[..., Trigger]) -> None:
@@ -229,3 +230,28 @@ def test_a_full_day_with_a_long_queue_is_skipped_in_portions(
     sweep.sweep()
     assert Execution.objects.filter(reason=Reason.DAILY_LIMIT).count() == 7
     assert Alert.objects.count() == 1
+
+
+def test_where_models_have_their_places_others_are_claimed(queued: Callable[..., Trigger]) -> None:
+    """Though those that ask models are first in turn and more than there are places."""
+    thinking = [queued(2, name=f"Thinks{number}") for number in range(3)]
+    asking = Agent.objects.filter(pk__in=[one.agent_id for one in thinking])
+    asking.update(steps=[{"action": "ask_model", "params": {"prompt": "Hm?"}}])
+    claim(1, shares=Shares(10, 1))
+    quick = queued(1, name="Quick")
+    begun = claim(2, shares=Shares(10, 2, thinking=8))
+    assert [Execution.objects.get(pk=pk).agent_id for pk in begun] == [quick.agent_id]
+    assert len(claim(5, shares=Shares(10, 5, thinking=6))) == 2
+    assert len(claim(100)) == 3
+
+
+def test_who_asks_models_is_told_apart_in_sql_as_in_python(
+    acme: Workspace, make_agent: MakeAgent
+) -> None:
+    make_agent("Notifies", NOTIFY)
+    make_agent("Asks", NOTIFY, {"action": "ask_model", "params": {"prompt": "Hm?"}})
+    talk = make_agent("Talks", NOTIFY)
+    Agent.objects.filter(pk=talk.pk).update(steps=[], model="local:any")
+    make_agent("Has a model", NOTIFY, model="local:any")
+    told = {agent.name for agent in Agent.objects.all() if agent.asks_models}
+    assert told == {agent.name for agent in Agent.objects.asking_models()} == {"Asks", "Talks"}

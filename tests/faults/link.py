@@ -11,11 +11,11 @@ from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 
 class Link:
-    """Listens on a free port of the loopback and passes bytes on to (host, port), or to the socket at a path."""
+    """Listens on a free port of `host` and passes bytes on to (host, port), or to the socket at a path."""
 
-    def __init__(self, to: tuple[str, int] | str) -> None:
+    def __init__(self, to: tuple[str, int] | str, *, host: str = "127.0.0.1") -> None:
         self._to = to
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server((host, 0))
         self.port = int(self._listener.getsockname()[1])
         self._open: set[socket.socket] = set()
         self._is_cut = False
@@ -60,7 +60,11 @@ class Link:
         with near:
             if self._is_cut:
                 return
-            with self._connect() as far:
+            try:
+                far = self._connect()
+            except OSError:
+                return  # what it leads to is away, and so it ends here
+            with far:
                 self._open |= {near, far}
                 with contextlib.suppress(OSError):
                     self._pass_on(near, far)
@@ -90,19 +94,24 @@ _PORTS = {"amqp": 5672, "redis": 6379, "postgres": 5432}
 
 
 @contextlib.contextmanager
-def to(url: str) -> Iterator[tuple[Link, str]]:
-    """A link to the server of this address, and the address that goes through it; that of a unix socket too."""
+def to(url: str, *, host: str = "127.0.0.1") -> Iterator[tuple[Link, str]]:
+    """A link to the server of this address, and the address that goes through it; that of a unix socket too.
+
+    `host`: an address of this machine, for those who cannot reach its loopback.
+    """
     parts = urlsplit(url)
     query = parse_qs(parts.query)
     if parts.scheme == "unix":
-        link, through = Link(parts.path), f"redis://127.0.0.1:{{port}}/{query['db'][0]}"
+        link = Link(parts.path, host=host)
+        through = f"redis://{host}:{{port}}/{query['db'][0]}"
     elif "host" in query:
-        link = Link(f"{query['host'][0]}/.s.PGSQL.{parts.port or 5432}")
-        through = f"{parts.scheme}://{parts.username}@127.0.0.1:{{port}}{parts.path}"
+        link = Link(f"{query['host'][0]}/.s.PGSQL.{parts.port or 5432}", host=host)
+        through = f"{parts.scheme}://{parts.username}@{host}:{{port}}{parts.path}"
     else:
-        link = Link((parts.hostname or "127.0.0.1", parts.port or _PORTS[parts.scheme]))
+        where = parts.hostname or "127.0.0.1", parts.port or _PORTS[parts.scheme]
+        link = Link(where, host=host)
         who = f"{parts.username}:{parts.password}@" if parts.username else ""
-        through = urlunsplit(parts._replace(netloc=f"{who}127.0.0.1:{{port}}"))
+        through = urlunsplit(parts._replace(netloc=f"{who}{host}:{{port}}"))
     try:
         yield link, through.format(port=link.port)
     finally:

@@ -1,4 +1,4 @@
-"""Somebody else's web server, in all its moods, on a free port of the loopback.
+"""Somebody else's web server, in all its moods, on a free port of the loopback, or of another address.
 
 `/ok`, `/fail` (404), `/work?ms=50` (answers after so long), `/hold` (answers when it is released), `/drip` (a byte
 now and then, without end), `/provider?run=17` (503 while it is away).
@@ -18,15 +18,16 @@ from urllib.parse import parse_qs, urlsplit
 
 class Peer(ThreadingHTTPServer):
     """`calls` counts requests by path and query, `times` says when they came (the monotonic clock); `peak` is the
-    most that were under way at once.
+    most that were under way at once; `keys` counts Idempotency-Keys.
     """
 
     daemon_threads = True
     request_queue_size = 256
 
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Answer)
+    def __init__(self, host: str) -> None:
+        super().__init__((host, 0), _Answer)
         self.calls: Counter[str] = Counter()
+        self.keys: Counter[str] = Counter()
         self.under_way = self.peak = 0
         self.times: list[float] = []
         self.is_away = False
@@ -36,15 +37,17 @@ class Peer(ThreadingHTTPServer):
         self._count = threading.Lock()
 
     def url(self, path: str) -> str:
-        return f"http://127.0.0.1:{self.server_port}{path}"
+        return f"http://{self.server_address[0]!s}:{self.server_port}{path}"
 
     def step(self, path: str, **params: Any) -> dict[str, Any]:
         """An agent's step that asks this address."""
         return {"action": "http_request", "params": {"url": self.url(path), **params}}
 
-    def came(self, path: str) -> None:
+    def came(self, path: str, *, key: str | None = None) -> None:
         with self._count:
             self.calls[path] += 1
+            if key:
+                self.keys[key] += 1
             self.times.append(time.monotonic())
             self.under_way += 1
             self.peak = max(self.peak, self.under_way)
@@ -71,7 +74,7 @@ class _Answer(BaseHTTPRequestHandler):
         address = urlsplit(self.path)
         asked = parse_qs(address.query)
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        self.server.came(self.path)
+        self.server.came(self.path, key=self.headers.get("Idempotency-Key"))
         try:
             if address.path == "/hold":
                 self.server.released.wait()
@@ -105,8 +108,8 @@ class _Answer(BaseHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def running() -> Iterator[Peer]:
-    with Peer() as peer:
+def running(host: str = "127.0.0.1") -> Iterator[Peer]:
+    with Peer(host) as peer:
         threading.Thread(target=peer.serve_forever, name="peer", daemon=True).start()
         try:
             yield peer

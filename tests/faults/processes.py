@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
+from config.up.address import Address
 from config.up.child import Program
 from config.up.place import REPOSITORY
-
-REVIVED_AFTER_SECONDS = 1.0  # as `make run` does it
 
 
 @dataclass
@@ -25,6 +26,12 @@ class Process:
     kind: str
     program: Program
     pid: int
+    address: Address  # where it answers, if it is a web server
+
+    @property
+    def name(self) -> str:
+        """As runs, signs of life and listeners call it."""
+        return f"{socket.gethostname()}:{self.pid}"
 
     def kill(self) -> None:
         """As when its host dies: it and its children, without a word."""
@@ -48,18 +55,43 @@ class Process:
             return False
         return True
 
+    def is_running(self) -> bool:
+        """Neither gone nor stopped."""
+        try:
+            said = Path(f"/proc/{self.pid}/stat").read_text()
+        except OSError:
+            return False
+        return said.rpartition(")")[2].split()[0] not in "TZX"
+
     def _signal(self, number: signal.Signals) -> None:
         with suppress(ProcessLookupError):
             os.killpg(self.pid, number)
 
 
-class Nursery:
-    """The other end of nursery.py. `environment` decides the settings of all that it starts."""
+def memory(process: Process) -> float:
+    """MiB that it holds, without its children."""
+    lines = Path(f"/proc/{process.pid}/smaps_rollup").read_text().splitlines()
+    return sum(int(line.split()[1]) for line in lines if line.startswith("Rss:")) / 1024
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+
+def has_children(process: Process) -> bool:
+    """Whether it has a process of its own that does its tasks, as all workers but those of agents have."""
+    lists = Path(f"/proc/{process.pid}/task").glob("*/children")
+    try:
+        return any(children.read_text().strip() for children in lists)
+    except OSError:  # it is going
+        return False
+
+
+class Nursery:
+    """The other end of nursery.py. `environment` decides the settings of all that it starts, `inside` (a command that
+    runs another) where they are.
+    """
+
+    def __init__(self, environment: Mapping[str, str], inside: Sequence[str] = ()) -> None:
         self._asking = threading.Lock()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.nursery"],
+            [*inside, sys.executable, "-m", "tests.faults.nursery"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd=REPOSITORY,
@@ -84,29 +116,3 @@ class Nursery:
         self._requests.close()
         self._process.wait()
         self._answers.close()
-
-
-class Reviver:
-    """Starts again what died, as the supervisor of `make run` or a cluster would."""
-
-    def __init__(self, nursery: Nursery) -> None:
-        self.deaths = 0
-        self._nursery = nursery
-        self._care: list[Process] = []
-        self._over = threading.Event()
-        threading.Thread(target=self._watch, name="reviver", daemon=True).start()
-
-    def take(self, process: Process) -> None:
-        self._care.append(process)
-
-    def end(self) -> None:
-        self._over.set()
-
-    def _watch(self) -> None:
-        while not self._over.wait(0.1):
-            for process in [process for process in self._care if not process.is_alive()]:
-                self.deaths += 1
-                process.kill()  # what it left behind
-                if self._over.wait(REVIVED_AFTER_SECONDS):
-                    return
-                process.pid = self._nursery.start(process.program)

@@ -9,8 +9,9 @@ from typing import Any
 
 from django.core.management import call_command
 from django.db import connection, transaction
+from django.db.models import Count
 
-from agents.models import Agent, AgentStatus
+from agents.models import Agent, AgentStatus, ModelProvider
 from crm.models import Workspace
 from executions.models import AgentGate, AgentStart, Execution
 from triggers import blueprint, events
@@ -73,20 +74,32 @@ def happen(event_type: str, count: int = 1) -> list[Event]:
     return found
 
 
-def happen_at_once(event_type: str, count: int) -> None:
-    """Many events, some hundreds to a transaction."""
+def happen_at_once(event_type: str, count: int, *, numbered: bool = False) -> None:
+    """Many events, some hundreds to a transaction; with `numbered` each has a number of its own in its payload."""
     pk = workspace().pk
     for start in range(0, count, _IN_ONE_INSERT):
         some = min(_IN_ONE_INSERT, count - start)
         with transaction.atomic():
-            found = events.emit_many([events.Draft(event_type, pk, {}) for _ in range(some)])
+            found = events.emit_many(
+                [
+                    events.Draft(event_type, pk, {"number": start + n} if numbered else {})
+                    for n in range(some)
+                ]
+            )
         accepted.extend(event.pk for event in found)
 
 
 def statuses(**which: Any) -> Counter[str]:
     """How many executions are in each status, or `skipped: reason`."""
-    found = Execution.objects.filter(**which).values_list("status", "reason")
-    return Counter(f"{status}: {reason}" if reason else status for status, reason in found)
+    kinds = Execution.objects.filter(**which).order_by().values_list("status", "reason")
+    found = kinds.annotate(Count("pk"))
+    return Counter({f"{s}: {reason}" if reason else s: count for s, reason, count in found})
+
+
+def holders() -> set[str]:
+    """Names of the processes that have runs just now."""
+    running = Execution.objects.filter(status="running").order_by()
+    return set(running.values_list("worker", flat=True).distinct())
 
 
 def all_ended(count: int, **which: Any) -> bool:
@@ -94,6 +107,11 @@ def all_ended(count: int, **which: Any) -> bool:
     seen = statuses(**which)
     on_its_way = {"queued", "running", "retrying"} & {status.partition(":")[0] for status in seen}
     return sum(seen.values()) >= count and not on_its_way
+
+
+def some_ended_since(moment: dt.datetime) -> bool:
+    """Whether a run that started after it has ended."""
+    return Execution.objects.filter(started_at__gt=moment, finished_at__isnull=False).exists()
 
 
 def let_pass(seconds: float) -> None:
@@ -119,3 +137,16 @@ def pause_workspace(*, paused: bool) -> None:
     Workspace.objects.filter(pk=workspace().pk).update(paused=paused)
     if not paused:
         AgentGate.objects.update(next_eligible_at=dt.datetime.now(dt.UTC))
+
+
+def thinker(name: str, server: str, **restrictions: int | None) -> Agent:
+    """A live agent that asks the model at `server` once."""
+    ModelProvider.objects.get_or_create(
+        workspace=workspace(),
+        name="local",
+        defaults={"kind": "openai-compatible", "base_url": server, "api_key": "none"},
+    )
+    asks = agent(name, **restrictions)
+    Agent.objects.filter(pk=asks.pk).update(steps=[], model="local:any", instructions="Judge.")
+    asks.refresh_from_db()
+    return asks

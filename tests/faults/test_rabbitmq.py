@@ -26,11 +26,10 @@ import pytest
 from config.up import trial
 from config.up.place import REPOSITORY, read_env
 from config.up.trial import Trial
-from tests.faults import link
+from tests.faults import link, rabbitmq
 from tests.faults.link import Link
 
 pytestmark = [pytest.mark.rabbitmq, pytest.mark.timeout(300)]
-QUEUES = ("dispatch", "execute", "alone")
 NO_LIMITS = {"max_executions_per_minute": None, "max_executions_per_day": None}
 SAVED_SECONDS = 1.0  # with HTTP and a machine that others use too; a save that waits takes several
 
@@ -73,13 +72,10 @@ class Installation:
 
     def waiting(self, queue: str) -> int:
         """Messages that RabbitMQ holds in this queue."""
-        found = self.broker.channel().queue_declare(self.prefix + queue, passive=True)
-        assert found is not None
-        return found[1]
+        return rabbitmq.waiting(self.broker, self.prefix + queue)
 
     def purge(self) -> None:
-        for queue in QUEUES:
-            self.broker.channel().queue_purge(self.prefix + queue)
+        rabbitmq.purge(self.broker, self.prefix)
 
     def children(self, *names: str) -> list[int]:
         """The processes of ours with these names, children of the supervisor."""
@@ -139,7 +135,7 @@ def wait_until(is_true: Callable[[], bool], *, seconds: float = 30) -> None:
 def system() -> Iterator[Installation]:
     url = os.environ["RABBITMQ_URL"]
     prefix = f"tf-test-{uuid.uuid4().hex[:8]}:"
-    with link.to(url) as (wire, through), connected(url) as broker:
+    with link.to(url) as (wire, through), rabbitmq.connected(url) as broker:
         try:
             with trial.running(CELERY_BROKER_URL=through, CELERY_KEY_PREFIX=prefix) as running:
                 installation = Installation(running, wire, prefix, broker, make_token(running))
@@ -147,23 +143,7 @@ def system() -> Iterator[Installation]:
                 yield installation
                 wire.join()
         finally:
-            tidy_up(broker, prefix)
-
-
-@contextlib.contextmanager
-def connected(url: str) -> Iterator[amqp.Connection]:
-    from kombu import Connection  # reads the address
-
-    with Connection(url) as connection:
-        yield connection.connection
-
-
-def tidy_up(broker: amqp.Connection, prefix: str) -> None:
-    channel = broker.channel()
-    for queue in QUEUES:
-        channel.queue_delete(prefix + queue)
-    for exchange in ("dispatch", "celery.pidbox", "reply.celery.pidbox"):
-        channel.exchange_delete(prefix + exchange)
+            rabbitmq.tidy_up(broker, prefix)
 
 
 def test_a_contact_makes_a_run(system: Installation) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.faults import script
 from tests.faults.ground import Ground
-from tests.faults.script import Figure, Script, at_least, at_most, exactly
+from tests.faults.script import Figure, Script, at_least, at_most, exactly, worst
 
 
 class Bare(Ground):
@@ -42,13 +42,20 @@ def test_figures(figure: Figure, holds: bool) -> None:
     assert ("FAIL" in str(figure)) is not holds
 
 
+@pytest.mark.parametrize(
+    ("waits", "longest"), [([], 0.0), ([1.0, 3.0, 2.0], 3.0), ([1.0, None, 2.0], None)], ids=str
+)
+def test_the_worst_of_waits(waits: list[float | None], longest: float | None) -> None:
+    assert worst(waits) == longest
+
+
 @pytest.mark.parametrize("seen", [0, 1])
 def test_a_script_passes_where_all_its_figures_hold(db: None, seen: int) -> None:
     def prove(ground: Ground, size: int, chance: random.Random) -> Iterator[Figure]:
         yield exactly("lost", seen, 0)
 
     one = Script("some-script", "Nothing is lost.", prove, small=1, full=1)
-    assert script.run(one, Bare(), size=1, seed=1) is (seen == 0)
+    assert script.all_hold(script.run(one, Bare(), size=1, seed=1)) is (seen == 0)
 
 
 def test_a_script_that_breaks_has_failed(db: None, capsys: pytest.CaptureFixture[str]) -> None:
@@ -57,7 +64,7 @@ def test_a_script_that_breaks_has_failed(db: None, capsys: pytest.CaptureFixture
         raise ValueError("no such thing")
 
     one = Script("some-script", "Nothing is lost.", prove, small=1, full=1)
-    assert not script.run(one, Bare(), size=1, seed=1)
+    assert not script.all_hold(script.run(one, Bare(), size=1, seed=1))
     assert "no such thing" in capsys.readouterr().out
 
 

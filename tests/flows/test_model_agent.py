@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from agents import blueprint
+from agents.llm import providers
 from agents.models import Agent, AgentStatus
 from config.lib import clock
 from crm.models import Contact, Note, Workspace
@@ -71,7 +72,7 @@ def test_a_conversation_uses_a_tool_and_ends_with_an_answer(
     run = Execution.objects.get()
     assert (run.status, run.error_message) == (Status.COMPLETED, "")
     assert run.output == {"answer": {"score": 7}, "turns": 2}
-    assert run.usage == {"model_calls": 2, "input_tokens": 22, "output_tokens": 14}
+    assert run.usage == {"model_calls": 2, "input_tokens": 22, "output_tokens": 14, "cost": None}
     assert Note.objects.get().text == "Asks for prices. @contact.email stays as it is."
     assert Note.objects.get().contact == contact
 
@@ -84,7 +85,8 @@ def test_a_conversation_uses_a_tool_and_ends_with_an_answer(
     assert steps[0].request["data"]["contact"]["email"] == "ann@example.org"
     said: Any = steps[0].response
     assert said["calls"][0]["name"] == "create_note"
-    assert steps[0].usage == {"model": "local:small", "input_tokens": 11, "output_tokens": 7}
+    tokens = {"input_tokens": 11, "output_tokens": 7}
+    assert steps[0].usage == {"model": "local:small", **tokens, "cost": None}
 
     system, data = brain.asked[0]["messages"]
     assert system["content"] == "Judge «contact.first_name» of «contact.company»."
@@ -255,3 +257,15 @@ def test_without_a_key_the_run_fails_and_says_what_to_do(
     run = Execution.objects.get()
     assert run.status == Status.FAILED
     assert "Model providers" in run.error_message
+
+
+def test_instructions_without_a_model_do_not_pass_for_work_done(
+    acme: Workspace, thinker: Callable[..., Agent], run_everything_due: Callable[[], None]
+) -> None:
+    agent = thinker(model="")
+    assert "no model that follows them" in providers.problem_of_agent(agent)
+    somebody(acme)
+    run_everything_due()
+    run = Execution.objects.get()
+    assert run.status == Status.FAILED
+    assert "Give it one, such as" in run.error_message

@@ -15,8 +15,9 @@ TRIGGERS = Path(__file__).resolve().parents[2] / "triggers"
 FILES = sorted(
     {
         *(TRIGGERS / "webhook_types").glob("*.py"),
-        *(TRIGGERS / name for name in ("receiving.py", "intake.py", "signatures.py")),
-        *(TRIGGERS / name for name in ("webhook_groups.py", "webhook_secrets.py")),
+        *(TRIGGERS / "receiving").glob("*.py"),
+        *(TRIGGERS / "intake").glob("*.py"),
+        *(TRIGGERS / name for name in ("signatures.py", "webhook_groups.py", "webhook_secrets.py")),
         *TRIGGERS.glob("own_types*.py"),
     }
 )

@@ -286,7 +286,7 @@ def test_secrets_are_masked_and_stored_encrypted(hook: Trigger, api: APIClient) 
         ),
         ({"webhook_config": {}}, "config.webhook_config.secret"),
         ({"webhook_config": {"secret": "x", "color": 1}}, "config.webhook_config.color"),
-        ({"allowed_methods": ["PATCH"]}, "config.allowed_methods.0"),
+        ({"allowed_methods": ["PATCH"]}, "config.allowed_methods[0]"),
         ({"validation_rules": {"allowed_ips": ["x"]}}, "config.validation_rules.allowed_ips[0]"),
         (
             {"validation_rules": {"json_schema": {"$ref": "https://example.org/x"}}},

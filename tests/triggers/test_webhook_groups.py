@@ -22,7 +22,7 @@ from tests.stories import MakeAgent
 from triggers import blueprint, events, receiving, webhook_types
 from triggers.intake import Refused
 from triggers.models import Event, Trigger, WebhookEndpoint, WebhookRejection
-from triggers.receiving import Answer, Arrival
+from triggers.receiving import Answer, Arrival, storing
 from triggers.webhook_groups import BUSY, Groups
 from triggers.webhook_types import Incoming
 
@@ -178,7 +178,7 @@ async def test_a_row_that_breaks_its_group_fails_alone(
 async def test_an_address_whose_workspace_goes_meanwhile_is_unknown(
     token: str, groups: Groups, held: Held, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    insert = receiving._insert
+    insert = storing._insert
     gone: list[bool] = []
 
     def insert_late(arrivals: list[Arrival]) -> None:
@@ -188,7 +188,7 @@ async def test_an_address_whose_workspace_goes_meanwhile_is_unknown(
             gone.append(True)
         insert(arrivals)
 
-    monkeypatch.setattr(receiving, "_insert", insert_late)
+    monkeypatch.setattr(storing, "_insert", insert_late)
     held.release()
     answers = await asyncio.gather(*(groups.answer(arrival(token)) for _ in range(2)))
     assert [answer.status for answer in answers] == [404, 404]

@@ -8,10 +8,15 @@ OR is met as soon as one is, NOT of unknown is unknown. A field that is missing,
 its value, is unknown; only `exists` and `not_exists` decide on absence. Unknown at the root does not run.
 """
 
+from triggers.conditions.asking import next_question
+from triggers.conditions.examples import seen
 from triggers.conditions.judging import Verdict, judge
-from triggers.conditions.parsing import InvalidConditions, canonical, parse
-from triggers.conditions.schemas import field_problems
+from triggers.conditions.leaves import at
+from triggers.conditions.parsing import InvalidConditions, canonical, parse, path_given
+from triggers.conditions.schemas import field_problems, path_problem
 from triggers.conditions.tree import ALWAYS, Condition, Question, fields, questions
+from triggers.conditions.wording import doubts as wording_doubts
+from triggers.conditions.wording import problems as wording_problems
 
 __all__ = [
     "ALWAYS",
@@ -19,10 +24,17 @@ __all__ = [
     "InvalidConditions",
     "Question",
     "Verdict",
+    "at",
     "canonical",
     "field_problems",
     "fields",
     "judge",
+    "next_question",
     "parse",
+    "path_given",
+    "path_problem",
     "questions",
+    "seen",
+    "wording_doubts",
+    "wording_problems",
 ]

@@ -66,7 +66,7 @@ def judge(
         if met is not None:
             return Verdict(met, None if met else CONDITION_FALSE, [], False)
     trace: list[dict[str, Any]] = []
-    root = _weigh(condition.root, payload, answers or {}, trace)
+    root = weigh(condition.root, payload, answers or {}, trace)
     return Verdict(root.met, _reason(root), trace if with_trace else [], _is_open(root))
 
 
@@ -80,13 +80,13 @@ def _reason(root: _Answer) -> str | None:
     return CONDITION_ERROR if root.erred else CONDITION_FALSE
 
 
-def _weigh(
+def weigh(
     node: Node, payload: Any, answers: Mapping[str, bool | None], trace: list[dict[str, Any]]
 ) -> _Answer:
-    """The full way: every leaf is looked at and noted."""
+    """The full way: every leaf below the node is looked at and noted."""
     if isinstance(node, Group):
         return _join(
-            node.logic, [_weigh(member, payload, answers, trace) for member in node.members]
+            node.logic, [weigh(member, payload, answers, trace) for member in node.members]
         )
     if isinstance(node, Question):
         return _weigh_question(node, answers, trace)

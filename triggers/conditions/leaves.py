@@ -16,6 +16,7 @@ MAX_VALUE_BYTES = 10_000
 MAX_DESCRIPTION = 2000
 MAX_CONTEXT_FIELDS = 50
 MAX_EXAMPLES = 20
+MAX_MODEL = 200
 
 _NO_VALUE: tuple[Any, ...] = (None, True, "")  # what forms send along with `exists`
 
@@ -130,12 +131,37 @@ def read_question(raw: dict[str, Any], path: str, findings: Findings) -> Questio
     examples = _list(raw, "examples", MAX_EXAMPLES, path, findings)
     for index, example in enumerate(examples):
         _example(example, f"{at(path, 'examples')}[{index}]", findings)
+    model = _model(raw, at(path, "model"), findings)
+    min_confidence = _min_confidence(raw, at(path, "min_confidence"), findings)
     if len(findings.problems) > before:
         return None
     kept = [{"input": one["input"], "expected": one["expected"]} for one in examples]
     return Question(
-        path, str(json.sanitise(description)).strip(), tuple(shown), tuple(json.sanitise(kept))
+        path,
+        str(json.sanitise(description)).strip(),
+        tuple(shown),
+        tuple(json.sanitise(kept)),
+        model,
+        min_confidence,
     )
+
+
+def _model(raw: dict[str, Any], path: str, findings: Findings) -> str:
+    given = raw.get("model") or ""
+    if isinstance(given, str) and len(given) <= MAX_MODEL and (not given or ":" in given):
+        return given.strip()
+    findings.add(path, "Write provider:model, or leave it out for the agent's model.")
+    return ""
+
+
+def _min_confidence(raw: dict[str, Any], path: str, findings: Findings) -> float | None:
+    given = raw.get("min_confidence")
+    if given is None:
+        return None
+    if isinstance(given, int | float) and not isinstance(given, bool) and 0 <= given <= 1:
+        return float(given)
+    findings.add(path, "min_confidence is a number from 0 to 1, or left out.")
+    return None
 
 
 def _list(raw: dict[str, Any], key: str, most: int, path: str, findings: Findings) -> list[Any]:

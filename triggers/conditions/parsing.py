@@ -49,6 +49,11 @@ def canonical(tree: Any) -> dict[str, Any]:
     return parse(tree).tree
 
 
+def path_given(path: str, given: Any) -> str:
+    """A path of the stored tree as it leads into what was given, which may have been wrapped."""
+    return path.removeprefix(_wrapped(given)[1]).removeprefix(".")
+
+
 def _wrapped(tree: Any) -> tuple[Any, str]:
     """A list, or a single rule, as a rule node; and the part of its paths that was not given."""
     if isinstance(tree, list):

@@ -30,6 +30,11 @@ def field_problems(condition: Condition, schema: Schema) -> list[Problem]:
     return [problem for problem in found if problem is not None]
 
 
+def path_problem(path: str, field: str, schema: Schema) -> Problem | None:
+    """The same for one field of something else, which stands at `path`."""
+    return _problem(path, tuple(field.split(".")), schema)
+
+
 def _problem(path: str, parts: Parts, schema: Schema) -> Problem | None:
     here = [schema]
     for index, part in enumerate(parts):

@@ -2,7 +2,8 @@
 
     {"type": "rule", "logic": "AND|OR|NOT", "rules": [...]}
     {"type": "combined", "logic": "AND|OR|NOT", "conditions": [...]}
-    {"type": "llm", "description": "...", "context_fields": [...], "examples": [{"input", "expected"}]}
+    {"type": "llm", "description": "...", "context_fields": [...], "examples": [{"input", "expected"}],
+     "model": "provider:model", "min_confidence": 0.8}
     {"field": "deal.value", "operator": "greater_than", "value": 10000}
 
 The last is a rule, which stands in one of the two lists. No conditions are a rule node without rules.
@@ -43,20 +44,31 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A condition in words that a model answers. `context_fields` are the only paths that it gets to see."""
+    """A condition in words that a model answers.
+
+    `context_fields` are the only paths that it gets to see; without any it sees the whole event. `model`: empty for
+    the agent's. `min_confidence` (0 to 1): a verdict below it is for a person to decide; None takes every verdict.
+    """
 
     path: str
     description: str
     context_fields: tuple[str, ...]
     examples: tuple[dict[str, Any], ...]
+    model: str = ""
+    min_confidence: float | None = None
 
     def as_json(self) -> dict[str, Any]:
-        return {
+        told: dict[str, Any] = {
             "type": "llm",
             "description": self.description,
             "context_fields": list(self.context_fields),
             "examples": list(self.examples),
         }
+        if self.model:
+            told["model"] = self.model
+        if self.min_confidence is not None:
+            told["min_confidence"] = self.min_confidence
+        return told
 
 
 @dataclass(frozen=True, slots=True)

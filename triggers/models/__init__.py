@@ -2,12 +2,14 @@
 
 from triggers.models.event import Event, EventState
 from triggers.models.schedule import Schedule
+from triggers.models.trial import ConditionTrial
 from triggers.models.trigger import Trigger, TriggerStatus, TriggerType
-from triggers.models.watch import DeadLetter, Listener, Watch
+from triggers.models.watch import DeadLetter, Listener, Watch, WatchedFile
 from triggers.models.webhook import WebhookEndpoint, WebhookRejection
 from triggers.models.webhook_type import OwnWebhookType
 
 __all__ = [
+    "ConditionTrial",
     "DeadLetter",
     "Event",
     "EventState",
@@ -18,6 +20,7 @@ __all__ = [
     "TriggerStatus",
     "TriggerType",
     "Watch",
+    "WatchedFile",
     "WebhookEndpoint",
     "WebhookRejection",
 ]

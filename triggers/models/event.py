@@ -18,6 +18,8 @@ class EventState(models.TextChoices):
     DEAD = "dead", "Dead"
 
 
+RECENT = 2000  # events that are looked through where no index leads to those that are wanted
+
 # What came to a webhook's address; not the further events that one delivery tells of.
 DELIVERED = Q(source="webhook", topic__startswith="webhook:")
 
@@ -43,6 +45,23 @@ class EventQuerySet(models.QuerySet["Event"]):
         """Id and attempts of what is tried one at a time, those that failed least first. Uses index event_new."""
         oldest = list(self.waiting(limit).values_list("id", "attempts"))
         return sorted(oldest, key=lambda row: (row[1], row[0]))
+
+    def heard_at(self, topic: str, *, kind: str, limit: int) -> EventQuerySet:
+        """The newest events, of one workspace, that a trigger with this topic hears; `kind`: the type that they have.
+
+        Where topic and type differ, or the topic is a wildcard, only the newest RECENT are looked through. Uses the
+        indexes event_type_newest and, for wildcards, event_own.
+        """
+        if topic == kind:
+            return self.filter(type=kind, topic=topic).order_by("-id")[:limit]
+        is_wild = topic.endswith("*")
+        mine = self if is_wild else self.filter(type=kind)
+        oldest = mine.order_by("-id").values("pk")[RECENT - 1 : RECENT]
+        since = models.functions.Coalesce(models.Subquery(oldest), models.Value(uuid.UUID(int=0)))
+        fits = Q(topic__startswith=topic[:-1]) if is_wild else Q(topic=topic)
+        if topic == "*":
+            fits = ~Q(topic__startswith="execution.")
+        return mine.filter(fits, pk__gte=since).order_by("-id")[:limit]
 
     def held(self, pk: uuid.UUID) -> Event | None:
         """The event under its row's lock: nobody deletes it or its payload until the transaction ends."""

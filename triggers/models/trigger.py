@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from django.conf import settings
 from django.db import models
@@ -16,14 +17,23 @@ from crm.models import Workspace
 from crm.models.deleting import AnnouncedModel, AnnouncedQuerySet
 from triggers.models.webhook_type import OwnWebhookType
 
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractBaseUser
+
+TYPE_NAME = r"^[a-z][a-z0-9_]{0,19}$"
+
 
 class TriggerType(models.TextChoices):
+    """The types that come with Triggerfish, for programs. What exists is what `triggers.sources.registry` holds."""
+
     EVENT = "event", "CRM or application event"
     CUSTOM = "custom", "Custom event"
     CRON = "cron", "Schedule"
     WEBHOOK = "webhook", "Webhook"
     AGENT_COMPLETED = "agent_completed", "End of another agent"
     MESSAGE_QUEUE = "message_queue", "Message queue"
+    FILE_WATCH = "file_watch", "Files"
+    MCP_EVENT = "mcp_event", "MCP server"
     MANUAL = "manual", "Run by hand"
 
 
@@ -31,6 +41,33 @@ class TriggerStatus(models.TextChoices):
     ACTIVE = "active", "Active"
     PAUSED = "paused", "Paused"
     ERROR = "error", "Error"
+
+
+class TriggerFields(TypedDict, total=False):
+    """What `create_from` takes: the fields of REST, by the same names and with the same defaults."""
+
+    name: str
+    description: str
+    agent_id: uuid.UUID | str
+    pipeline_id: uuid.UUID | str  # another name of agent_id
+    trigger_type: str
+    config: dict[str, Any]
+    conditions: list[Any] | dict[str, Any]
+    input_mapping: dict[str, Any]
+    default_inputs: dict[str, Any]
+    task_parameters: dict[str, Any]  # another name of default_inputs
+    enabled: bool
+    is_active: bool  # another name of enabled
+    max_concurrent: int | None
+    cooldown_seconds: int
+    ignore_cooldown: bool
+    allow_reentry: bool
+    fail_open: bool
+    max_age_seconds: int | None
+    max_executions_per_hour: int | None
+    failure_threshold: int
+    examples_pass_rate: float
+    created_by: AbstractBaseUser | None
 
 
 class TriggerQuerySet(AnnouncedQuerySet["Trigger"]):
@@ -47,6 +84,28 @@ class TriggerQuerySet(AnnouncedQuerySet["Trigger"]):
         for workspace_id, names in wanted.items():
             query |= Q(workspace_id=workspace_id, topic__in=names)
         return self.filter(query)
+
+    def create_from(
+        self, *, workspace: Workspace, **fields: Unpack[TriggerFields]
+    ) -> tuple[Trigger, list[str]]:
+        """Makes a trigger as REST does: everything is checked, secrets of the configuration are sealed.
+
+            trigger, warnings = Trigger.objects.create_from(
+                workspace=acme,
+                name="Big deals",
+                agent_id=agent.pk,
+                trigger_type=TriggerType.EVENT,
+                config={"event_type": "deal_stage_updated"},
+                conditions=[{"field": "deal.value", "operator": "greater_than", "value": 10_000}],
+            )
+
+        `warnings`: what is allowed and yet probably not meant. Raises `triggers.problems.InvalidTrigger`, whose
+        `problems` are messages by field (`config.event_type`), or its kind NameTaken; and TypeError for a field that
+        does not exist. Nothing is stored then. It joins the transaction that is open.
+        """
+        from triggers import creating  # it stands above: this is only its door
+
+        return creating.create(workspace, fields)
 
     def fail(self, pk: uuid.UUID, *, message: str) -> bool:
         """Puts an active trigger into error; whether this call did."""
@@ -82,7 +141,9 @@ class Trigger(AnnouncedModel):
     agent = models.ForeignKey(Agent, models.CASCADE, related_name="triggers", db_constraint=False)
     name = models.CharField(max_length=255)
     description = models.TextField(blank=True, default="", max_length=5000)
-    trigger_type = models.CharField(max_length=20, choices=TriggerType)
+    trigger_type = models.CharField(
+        max_length=20
+    )  # of `triggers.sources.registry`, when it was set
     config = models.JSONField(default=dict, blank=True)
     sealed = EncryptedTextField(
         blank=True, default="", editable=False
@@ -106,9 +167,17 @@ class Trigger(AnnouncedModel):
     cooldown_seconds = models.PositiveIntegerField(default=0)
     ignore_cooldown = models.BooleanField(default=False)
     allow_reentry = models.BooleanField(default=False)
+    # Whether it runs where the model that judges its conditions cannot be asked.
+    fail_open = models.BooleanField(default=False, db_default=False)
     max_age_seconds = models.PositiveIntegerField(null=True, blank=True)
     max_executions_per_hour = models.PositiveIntegerField(null=True, blank=True, default=60)
     failure_threshold = models.PositiveIntegerField(default=5)
+    examples_pass_rate = models.FloatField(
+        default=1.0, db_default=1.0
+    )  # 0 to 1, to begin to listen
+    waits_for_examples = models.BooleanField(
+        default=False, db_default=False, editable=False
+    )  # paused; listens as soon as they were tried and pass
     is_builtin = models.BooleanField(default=False, editable=False)
     version = models.PositiveIntegerField(default=1, editable=False)
     created_by = models.ForeignKey(
@@ -133,7 +202,7 @@ class Trigger(AnnouncedModel):
                 fields=["agent"], condition=Q(is_builtin=True), name="trigger_builtin_once"
             ),
             models.CheckConstraint(
-                condition=Q(trigger_type__in=TriggerType.values), name="trigger_type_known"
+                condition=Q(trigger_type__regex=TYPE_NAME), name="trigger_type_well_formed"
             ),
             models.CheckConstraint(
                 condition=Q(status__in=TriggerStatus.values), name="trigger_status_known"

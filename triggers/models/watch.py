@@ -44,6 +44,9 @@ class Watch(models.Model):
     put_in_error = models.BooleanField(default=False, editable=False)
     received = models.PositiveBigIntegerField(default=0, editable=False)
     last_event_at = models.DateTimeField(null=True, editable=False)
+    note = models.TextField(
+        blank=True, default="", db_default="", max_length=500, editable=False
+    )  # it works, but not as it should: for whoever runs the installation
     lag_ms = models.PositiveBigIntegerField(null=True, editable=False)  # of the newest event
     waiting = models.PositiveBigIntegerField(
         null=True, editable=False
@@ -59,6 +62,32 @@ class Watch(models.Model):
 
     def lag(self) -> dt.timedelta | None:
         return None if self.lag_ms is None else dt.timedelta(milliseconds=self.lag_ms)
+
+
+class WatchedFile(models.Model):
+    """A file as it was when it was told of last, or when its trigger began. Times in nanoseconds.
+
+    `path` is below the watched folder, in the bytes of the file system; `key` its hash, since a path may be longer than
+    what an index takes. Written in the transaction of the events.
+    """
+
+    trigger = models.ForeignKey(
+        Trigger, models.CASCADE, related_name="watched_files", db_index=False
+    )  # leads watched_file_once
+    key = models.UUIDField()
+    path = models.BinaryField()
+    inode = models.BigIntegerField()
+    size = models.BigIntegerField()
+    mtime = models.BigIntegerField()
+    ctime = models.BigIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["trigger", "key"], name="watched_file_once"),
+        ]
+
+    def __str__(self) -> str:
+        return bytes(self.path).decode("utf-8", "replace")
 
 
 class DeadLetter(models.Model):

@@ -2,10 +2,12 @@
 
 A file may hold event types with the receivers that emit them (`crm`, `user`, `email`), and it may hold a `Source`:
 all that one `trigger_type` knows of its own configuration. Nothing outside this package branches on a trigger's type.
+What is registered exists: a type needs no migration. Where its file is gone again its triggers stay, as `NotInstalled`.
 """
 
 from __future__ import annotations
 
+import re
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
@@ -15,8 +17,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import jsonschema_rs
 from django.conf import settings
 
+from config.lib.problems import path_of
 from config.lib.registry import Registry, closest
 from crm.models import Workspace
+from triggers.models.trigger import TYPE_NAME
 
 if TYPE_CHECKING:
     from agents.models import Agent
@@ -45,13 +49,14 @@ class Variants:
 class Source(ABC):
     """One type of trigger. `config_schema` is a flat JSON Schema with titles, so that a form can be made of it."""
 
-    trigger_type: ClassVar[str]
+    trigger_type: str
     aliases: ClassVar[tuple[str, ...]] = ()  # other names that programs may give to the type
-    label: ClassVar[str]
-    description: ClassVar[str] = ""
+    label: str
+    description: str = ""
     config_schema: dict[str, Any]
     preview: ClassVar[str] = ""  # the address that says what a configuration means
     is_watched: ClassVar[bool] = False  # `manage.py listen` runs its `watcher`
+    from_outside: ClassVar[bool] = False  # its events carry text that strangers may have written
     top_level: ClassVar[tuple[str, ...]] = ()  # fields of the config that are also taken beside it
 
     def check(self, config: Config, *, workspace: Workspace) -> Problems:
@@ -110,6 +115,14 @@ class Source(ABC):
         """What is allowed and yet probably not meant."""
         return []
 
+    def hears_strangers(self, config: Config) -> bool:
+        """Whether people outside may write what it tells; see `triggers.hearing`."""
+        return self.from_outside
+
+    def tells_records(self, config: Config) -> bool:
+        """Whether contacts and deals come with its events."""
+        return False
+
     def watcher(self, config: Config) -> Watcher | None:
         """Who watches it from a listener, for sources that have to be watched (`is_watched`)."""
         return None
@@ -143,12 +156,41 @@ class Source(ABC):
         """A payload such as an event of this type has: what a test runs with, unless it is given one."""
 
 
+class NotInstalled(Source):
+    """Stands for a type whose file is gone: its triggers stay where they are, and run nothing."""
+
+    config_schema = OPEN_SCHEMA
+
+    def __init__(self, trigger_type: str) -> None:
+        self.trigger_type = trigger_type
+        self.label = f"{trigger_type} (not installed)"
+        self.description = not_installed(trigger_type)
+
+    def check_further(self, config: Config, *, workspace: Workspace) -> Problems:
+        return {"": [not_installed(self.trigger_type)]}
+
+    def topic(self, config: Config, *, trigger_id: uuid.UUID) -> str:
+        return f"{self.trigger_type}:{trigger_id}"
+
+    def describe(self, config: Config, *, event_type: str | None = None) -> str:
+        return self.trigger_type
+
+    def sample_type(self, config: Config) -> str:
+        return self.trigger_type
+
+    def sample(self, config: Config) -> dict[str, Any]:
+        return {}
+
+
 registry: Registry[Source] = Registry("trigger types")
 aliases: dict[str, str] = {}  # another name -> the type
+_NAME = re.compile(TYPE_NAME)
 
 
 def register(source: Source) -> Source:
-    """Called once by each file that holds a source."""
+    """Called once by each file that holds a source. Raises ValueError where the type is no name."""
+    if not _NAME.fullmatch(source.trigger_type):
+        raise ValueError(f"not the name of a trigger type: {source.trigger_type!r}")
     aliases.update(dict.fromkeys(source.aliases, source.trigger_type))
     return registry.register(source.trigger_type, source)
 
@@ -158,9 +200,23 @@ def find(trigger_type: str) -> Source:
     return registry.get(aliases.get(trigger_type, trigger_type))
 
 
+def of(trigger: Trigger) -> Source:
+    """The source of a stored trigger. Never raises: it may outlive the file that held it."""
+    name = trigger.trigger_type
+    return registry.get(name) if name in registry else NotInstalled(name)
+
+
+def not_installed(trigger_type: str) -> str:
+    return f"Its type, {trigger_type!r}, is not installed: what registered it is not loaded."
+
+
 def why_off(trigger_type: str, config: Config) -> str:
-    """That such triggers are turned off on this installation (TRIGGERS_OFF), as a sentence, or nothing."""
-    if not settings.TRIGGERS_OFF or trigger_type not in registry:
+    """That such triggers are turned off on this installation (TRIGGERS_OFF), or not installed, as a sentence; else
+    nothing.
+    """
+    if trigger_type not in registry:
+        return not_installed(trigger_type)
+    if not settings.TRIGGERS_OFF:
         return ""
     for name in registry.get(trigger_type).switches(config):
         if name in settings.TRIGGERS_OFF and name != ALWAYS_ON:
@@ -182,9 +238,7 @@ def watched() -> list[str]:
 
 def describe(trigger: Trigger, event_type: str | None = None) -> str:
     """`event: contact_created`, `custom: user_events`, `manual`. Never raises: history is written with it."""
-    if trigger.trigger_type not in registry:
-        return trigger.trigger_type
-    return registry.get(trigger.trigger_type).describe(trigger.config, event_type=event_type)
+    return of(trigger).describe(trigger.config, event_type=event_type)
 
 
 def schema_problems(schema: dict[str, Any], config: Any) -> Problems:
@@ -198,16 +252,16 @@ def schema_problems(schema: dict[str, Any], config: Any) -> Problems:
 
 def _explain(error: jsonschema_rs.ValidationError, schema: dict[str, Any]) -> list[tuple[str, str]]:
     """(path, message) pairs: an error about a property is told at the property, not at the object around it."""
-    path = [str(part) for part in error.instance_path]
+    path: list[str | int] = [*error.instance_path]
     kind = error.kind
     if isinstance(kind, jsonschema_rs.ValidationErrorKind.Required):
-        return [(".".join([*path, kind.property]), "This field is required.")]
+        return [(path_of([*path, kind.property]), "This field is required.")]
     if isinstance(kind, jsonschema_rs.ValidationErrorKind.AdditionalProperties):
         known = schema.get("properties", {})
         return [
-            (".".join([*path, name]), _unknown_field(name, list(known))) for name in kind.unexpected
+            (path_of([*path, name]), _unknown_field(name, list(known))) for name in kind.unexpected
         ]
-    return [(".".join(path), error.message[:300])]
+    return [(path_of(path), error.message[:300])]
 
 
 def _unknown_field(name: str, known: list[str]) -> str:

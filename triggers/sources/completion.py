@@ -15,6 +15,7 @@ from django.db import connection
 
 from agents.models import Agent
 from config.lib import paths
+from config.lib.locks import Lock
 from crm.models import Workspace
 from triggers import event_types
 from triggers.models import Trigger
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
     from agents.models import Agent as Target
 
 SUCCESS, FAILED, CANCELLED, ANY = "success", "failed", "cancelled", "any"
-_SAVING = (
-    0x7F15_0006  # pg_advisory_xact_lock: two who save at once could close a circle between them
-)
 _SHOWN = 12  # agents of a circle
 
 _RUN: dict[str, Any] = {
@@ -257,7 +255,7 @@ def _circle(target: uuid.UUID, source: uuid.UUID, trigger: Trigger) -> list[uuid
     """
     if connection.in_atomic_block:
         with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_SAVING])
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [Lock.SAVE_COMPLETION.value])
     rows = (
         Trigger.objects.filter(
             workspace_id=trigger.workspace_id,

@@ -88,6 +88,15 @@ class EventSource(Source):
                     properties[name] = {"anyOf": [*known.get("anyOf", [known]), schema]}
         return {"type": "object", "properties": properties} if properties else OPEN_SCHEMA
 
+    def hears_strangers(self, config: Config) -> bool:
+        """What people write into public forms."""
+        return any(kind.by_strangers for kind in _matching(config.get("event_type", "")))
+
+    def tells_records(self, config: Config) -> bool:
+        names = {"contact", "deal"}
+        kinds = _matching(config.get("event_type", ""))
+        return any(names & kind.schema.get("properties", {}).keys() for kind in kinds)
+
     def sample_type(self, config: Config) -> str:
         kinds = _matching(config["event_type"])
         return kinds[0].name if kinds else str(config["event_type"]).replace("*", "sample")

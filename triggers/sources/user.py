@@ -108,20 +108,27 @@ def memberships_changed(kind: str, rows: Sequence[Membership], **_: Any) -> None
 
 
 def _role_changed(memberships: Sequence[Membership]) -> None:
+    events.emit_many(of_roles(memberships, by=events.current_actor().removeprefix("user:")))
+
+
+def of_roles(memberships: Sequence[Membership], *, by: str) -> list[Draft]:
+    """One draft for each whose role changed, none for people who are gone. One query at most."""
     changed = [membership for membership in memberships if "role" in membership.changes()]
     users = User.objects.in_bulk([membership.user_id for membership in changed]) if changed else {}
     drafts = []
     for membership in changed:
+        if membership.user_id not in users:
+            continue
         old, new = membership.changes()["role"]
         payload = {
             "user": _fields_of(users[membership.user_id]),
             "previous_role": old,
             "new_role": new,
-            "triggered_by": events.current_actor().removeprefix("user:"),
+            "triggered_by": by,
         }
         subject = f"user:{membership.user_id}"
         drafts.append(Draft(ROLE_CHANGED, membership.workspace_id, payload, subject=subject))
-    events.emit_many(drafts)
+    return drafts
 
 
 def _fields_of(user: AbstractUser) -> dict[str, Any]:

@@ -73,6 +73,7 @@ class WebhookType(ABC):
     signature_headers: ClassVar[tuple[str, ...]] = ()
     default_methods: tuple[str, ...] = ("POST",)
     runs_code: bool = False
+    accepted_status: int = 202  # told to the sender when a delivery is stored
 
     @property
     def secret_fields(self) -> list[str]:

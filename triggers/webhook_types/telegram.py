@@ -54,6 +54,7 @@ class Telegram(WebhookType):
     required_fields = ("secret", "bot_token")
     content_types = (JSON,)
     signature_headers = ("x-telegram-bot-api-secret-token",)
+    accepted_status = 200
 
     def verify(self, request: Incoming, config: Config, *, now: float) -> None:
         given = request.header(_HEADER).encode("utf-8", "replace")
@@ -90,6 +91,7 @@ class Telegram(WebhookType):
             "message_id": text_of(message, "message_id"),
             "has_document": text_of(message, "document") is not None,
             "has_file": any(text_of(message, one) is not None for one in _FILES),
+            **_file_of(message),
         }
 
     def answer(self, event_id: str) -> dict[str, Any]:
@@ -103,9 +105,28 @@ class Telegram(WebhookType):
                 "from": {"id": 1111111, "username": "ann"},
                 "chat": {"id": 1111111, "type": "private"},
                 "date": 1441645532,
-                "text": "Hello",
+                "caption": "Please list the prices in this.",
+                "document": {
+                    "file_id": "BQACAgIAAxkBAAIB",
+                    "file_name": "offer.pdf",
+                    "mime_type": "application/pdf",
+                    "file_size": 81920,
+                },
             },
         }
+
+
+def _file_of(message: Any) -> dict[str, Any]:
+    """The file that a message brings; of a photo the largest size, which comes last. `getFile` tells where it lies."""
+    kind = next((one for one in _FILES if text_of(message, one) is not None), "")
+    found = text_of(message, kind, -1) if kind == "photo" else text_of(message, kind)
+    return {
+        "file_kind": kind,
+        "file_id": text_of(found, "file_id"),
+        "file_name": text_of(found, "file_name"),
+        "file_type": text_of(found, "mime_type"),
+        "file_size": text_of(found, "file_size"),
+    }
 
 
 def _kind_of(body: Any) -> str:

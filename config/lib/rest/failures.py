@@ -17,7 +17,7 @@ from django.http import Http404, UnreadablePostError
 from rest_framework import exceptions
 from rest_framework.response import Response
 
-from config.lib import errors, json
+from config.lib import errors, json, waits
 
 log = logging.getLogger(__name__)
 TAKEN_CODES = {"unique", "unique_together"}
@@ -67,6 +67,12 @@ class Unavailable(Failure):
     default_code = "unavailable"
     default_detail = "This is not available at the moment; try again soon."
     wait = 5  # seconds, for Retry-After
+
+
+class Busy(Unavailable):
+    default_code = "busy"
+    default_detail = waits.MESSAGE
+    wait = waits.RETRY_AFTER_SECONDS
 
 
 CODES = {  # where Django REST framework's own word is not ours
@@ -120,6 +126,7 @@ _TRANSLATIONS: dict[type[Exception], type[exceptions.APIException]] = {
     RequestDataTooBig: TooLarge,  # before its base class
     SuspiciousOperation: Invalid,
     UnreadablePostError: Invalid,
+    waits.Busy: Busy,
 }
 
 

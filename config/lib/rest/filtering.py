@@ -81,6 +81,19 @@ class StrictQuery:
         super().initial(request, *args, **kwargs)  # type: ignore[misc]  # of the view that this is mixed into
 
 
+def narrowed(
+    rows: QuerySet[Any], name: str, by: Filter, text: str, *, wrong: dict[str, Any]
+) -> QuerySet[Any]:
+    """The rows that a filter lets pass; what is wrong with its value goes into `wrong`, by its name."""
+    try:
+        return by.narrow(rows, text)
+    except exceptions.ValidationError as error:
+        wrong[name] = error.detail
+    except ModelError as error:
+        wrong[name] = error.messages
+    return rows
+
+
 class DeclaredFilters(BaseFilterBackend):
     """Applies a view's `filters` (`{name: Filter}`) and `?search=`: each word in any of its `search_fields`.
 
@@ -98,12 +111,7 @@ class DeclaredFilters(BaseFilterBackend):
         refuse_unknown(asked, known=(*declared, *search, *PAGING), kind="parameter")
         for name, text in parameters(request).items():
             if name in declared and text != "":
-                try:
-                    queryset = declared[name].narrow(queryset, text)
-                except exceptions.ValidationError as error:
-                    wrong[name] = error.detail
-                except ModelError as error:
-                    wrong[name] = error.messages
+                queryset = narrowed(queryset, name, declared[name], text, wrong=wrong)
         if wrong:
             raise exceptions.ValidationError(wrong)
         return _search(
@@ -112,19 +120,36 @@ class DeclaredFilters(BaseFilterBackend):
 
     def get_schema_operation_parameters(self, view: APIView) -> list[dict[str, Any]]:
         declared: dict[str, Filter] = getattr(view, "filters", {})
-        names = {name: found.description for name, found in declared.items()}
+        found = [_parameter(name, one, view) for name, one in declared.items()]
         if getattr(view, "search_fields", ()):
-            names["search"] = "Each word must be found in one of the searched fields."
-        return [
-            {
-                "name": name,
-                "in": "query",
-                "required": False,
-                "description": text,
-                "schema": {"type": "string"},
-            }
-            for name, text in names.items()
-        ]
+            text = "Each word must be found in one of the searched fields."
+            found.append(_parameter("search", Filter(field=_SEARCHED, description=text), view))
+        return found
+
+
+_SEARCHED = serializers.CharField(max_length=MAX_SEARCH, allow_blank=True)
+
+
+def _parameter(name: str, declared: Filter, view: APIView) -> dict[str, Any]:
+    """As OpenAPI describes it, with the shape of what its field takes; what is empty narrows nothing."""
+    wanted: Any = declared.field
+    is_list = isinstance(wanted, CommaSeparated)
+    child = wanted.child if is_list else wanted
+    describing: Any = view.schema  # drf-spectacular's
+    shape = describing._map_serializer_field(child, "request")
+    describing._insert_field_validators(child, shape)
+    shape.pop("description", None)  # of an enumeration, which says the same again
+    if shape.keys() - {"type", "maxLength"}:
+        shape = {"anyOf": [shape, {"type": "string", "enum": [""]}]}
+    spelled: dict[str, Any] = {"schema": shape}
+    if is_list:
+        spelled = {
+            "schema": {"type": "array", "items": shape},
+            "style": "form",
+            "explode": False,
+        }
+    about = {"description": declared.description} if declared.description else {}
+    return {"name": name, "in": "query", "required": False, **about, **spelled}
 
 
 def _search(queryset: QuerySet[Any], text: str, fields: tuple[str, ...]) -> QuerySet[Any]:

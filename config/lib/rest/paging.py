@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # importing views here would be a circle
 
 DEFAULT_SIZE = 50
 MAX_SIZE = 200
+MAX_NUMBER = 10**9 - 1  # of a page
 ORDERS = ("asc", "desc")
 
 
@@ -64,9 +65,9 @@ class Page(BasePagination):
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
         shape = {
             "results": schema,
-            "total_count": {"type": "integer"},
-            "page": {"type": "integer"},
-            "page_size": {"type": "integer"},
+            "total_count": {"type": "integer", "minimum": 0},
+            "page": {"type": "integer", "minimum": 1},
+            "page_size": {"type": "integer", "minimum": 1},
             "has_next": {"type": "boolean"},
             "has_previous": {"type": "boolean"},
         }
@@ -75,7 +76,7 @@ class Page(BasePagination):
     def get_schema_operation_parameters(self, view: APIView) -> list[dict[str, Any]]:
         number = {"type": "integer", "minimum": 1}
         parameters = [
-            _parameter("page", {**number, "default": 1}),
+            _parameter("page", {**number, "maximum": MAX_NUMBER, "default": 1}),
             _parameter("page_size", {**number, "maximum": MAX_SIZE, "default": DEFAULT_SIZE}),
         ]
         if names := _sort_paths(view):
@@ -93,7 +94,7 @@ def _whole_number(request: Request, name: str, *, default: int, at_most: int | N
     if text is None:
         return default
     small = text.isascii() and text.isdigit() and len(text) <= 9
-    if small and 1 <= int(text) <= (at_most or 10**9):
+    if small and 1 <= int(text) <= (at_most or MAX_NUMBER):
         return int(text)
     wanted = f"a whole number from 1 to {at_most}" if at_most else "a whole number from 1"
     raise Invalid(f"{name}: Give {wanted}.", details={name: [f"Give {wanted}."]})

@@ -8,6 +8,8 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
+from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.settings import APISettings
 
 
 class ErrorBody(serializers.Serializer[dict[str, object]]):
@@ -30,7 +32,7 @@ _WORDS = {
     413: "Larger than 1 MiB",
     415: "Not JSON",
     429: "Too many requests; `Retry-After` says when",
-    503: "The database is away; `Retry-After` says when to try again",
+    503: "The database is away, or too much is going on; `Retry-After` says when to try again",
 }
 ALWAYS = (400, 401, 403, 503)
 
@@ -51,6 +53,27 @@ class Schema(AutoSchema):
         for status, answer in failures(*self._expected_failures()).items():
             bodies.setdefault(str(status), self._get_response_for_code(answer, str(status)))  # type: ignore[no-untyped-call]
         return bodies
+
+    def _get_request_body(self, direction: Any = "request") -> Any:
+        """A PUT that takes partial bodies has the body of PATCH, which requires nothing."""
+        is_partial = self.method == "PUT" and getattr(self.view, "put_is_partial", False)
+        self.method = "PATCH" if is_partial else self.method
+        try:
+            return super()._get_request_body(direction)  # type: ignore[no-untyped-call]
+        finally:
+            self.method = "PUT" if is_partial else self.method
+
+    def _map_basic_serializer(self, serializer: Any, direction: Any) -> dict[str, Any]:
+        """Closed where the view refuses names that it does not know, but for `is_open` serializers, which take others
+        too; `is_closed` ones take no others in any view.
+        """
+        shape: dict[str, Any] = super()._map_basic_serializer(serializer, direction)  # type: ignore[no-untyped-call]
+        is_body = direction == "request" and getattr(serializer, "parent", None) is None
+        refuses = getattr(self.view, "refuses_unknown", False)
+        refuses = getattr(serializer, "is_closed", refuses)
+        if is_body and refuses and not getattr(serializer, "is_open", False):
+            shape["additionalProperties"] = False
+        return shape
 
     def _expected_failures(self) -> list[int]:
         statuses = [404] if "{" in self.path else []
@@ -75,3 +98,9 @@ class Schema(AutoSchema):
                 OpenApiParameter("If-Match", OpenApiTypes.STR, "header", description=text)
             )
         return parameters
+
+
+class FormatInQuery(DefaultContentNegotiation):
+    """`/api/schema/?format=json`; everywhere else `format` is a parameter that nobody knows."""
+
+    settings = APISettings({"URL_FORMAT_OVERRIDE": "format"})  # type: ignore[assignment]

@@ -1,4 +1,6 @@
-"""`manage.py listen`: watches queues, files and MCP servers until it is told to stop."""
+"""`manage.py listen`: watches queues, files and MCP servers, and whether events are answered, until it is told to
+stop.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +10,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from executions.canary_watch import Watcher
 from executions.listener import Listener
 
 
@@ -23,4 +26,7 @@ async def _listen() -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, listener.stop)
+    watcher = Watcher()
+    watcher.start()
     await listener.run()
+    watcher.stop()

@@ -1,6 +1,6 @@
 """`manage.py up`: start everything, here, until Ctrl-C. `make run` calls it; config/up/ does it.
 
-manage.py does not come here for a plain `up`: settings.py would already have read what the last start left in run.env.
+manage.py does not come here for a plain `up`: the settings would already have read what the last start left in run.env.
 """
 
 from __future__ import annotations

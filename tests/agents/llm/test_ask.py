@@ -1,4 +1,4 @@
-"""The door to language models, against servers that speak the wires of OpenAI and Anthropic, well and badly."""
+"""The door to language models, against servers that speak the wires of OpenAI, Anthropic and Google, well and badly."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ from tests.agents.modelserver import Fault, ModelServer, Say
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-WIRES = ("openai-compatible", "openai", "openai-chat", "anthropic")
+WIRES = ("openai-compatible", "openai", "openai-chat", "anthropic", "google")
+SYSTEM = ("system", "instructions", "systemInstruction")
 SCORE = {
     "type": "object",
     "properties": {"score": {"type": "integer", "minimum": 0, "maximum": 10}},
@@ -72,9 +73,9 @@ def test_the_key_goes_along_and_data_stays_apart_from_instructions(
     ask(acme, instructions="Only judge.")
     assert "sk-canary-0123456789" in brain.keys[0]
     body = brain.asked[0]
-    told: Any = body.get("messages") or body.get("input")
+    told: Any = body.get("messages") or body.get("input") or body.get("contents")
     assert "ann@example.org" in str(told)
-    system = body.get("system") or body.get("instructions") or told[0]
+    system = next(filter(None, map(body.get, SYSTEM)), told[0])
     assert "Only judge." in str(system)
     assert "ann@example.org" not in str(system)
 
@@ -178,7 +179,7 @@ AT_FAULT = {
 
 @pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
 @pytest.mark.parametrize("fault", list(AT_FAULT))
-@pytest.mark.parametrize("kind", ["openai-compatible", "anthropic"])
+@pytest.mark.parametrize("kind", ["openai-compatible", "openai", "anthropic", "google"])
 def test_a_fault_of_the_provider_is_worth_another_try_and_ends_in_time(
     acme: Workspace,
     brain: ModelServer,

@@ -56,6 +56,25 @@ def test_fields_are_filled_by_rules_and_fit(acme: Workspace) -> None:
     assert value["is_urgent"] is False
 
 
+def test_what_may_be_null_is_never_made_up(acme: Workspace) -> None:
+    kinds = {
+        "amount": "number",
+        "place": "string",
+        "count": "integer",
+        "is_new": "boolean",
+        "parts": "array",
+    }
+    properties: dict[str, Any] = {name: {"type": [kind, "null"]} for name, kind in kinds.items()}
+    properties["other"] = {"anyOf": [{"type": "string", "pattern": "x"}, {"type": "null"}]}
+    schema = {"type": "object", "properties": properties, "required": list(properties)}
+    told = {"amount": "five", "count": 5.5, "message": "is_new amount place"}
+    value = ask(acme, told, schema=schema).value
+    assert value == dict.fromkeys(properties)
+    known = {"amount": 5, "place": "Oslo", "count": 7, "is_new": False}
+    found = ask(acme, known, schema=schema).value
+    assert {name: found[name] for name in known} == known
+
+
 def test_each_tool_is_asked_for_once(acme: Workspace) -> None:
     note = Tool(
         "create_note",

@@ -12,7 +12,7 @@ from django.db import models
 from django.test import Client
 
 from agents import blueprint as agent_blueprint
-from agents.models import Agent, ModelPrice, ModelProvider
+from agents.models import Agent, McpServer, ModelPrice, ModelProvider
 from crm import tokens
 from crm.models import (
     Contact,
@@ -114,6 +114,12 @@ def one_of_each(workspace: Workspace, user: User) -> Things:
         AuditEntry.objects.create(
             workspace=workspace, actor=EVIL, verb="update", target_type="agent", target_name=EVIL,
             before={EVIL: EVIL}, after={},
+        ),
+        McpServer.objects.create(
+            workspace=workspace, name="evil", url="https://e.example/" + EVIL, headers={EVIL: EVIL}, title=EVIL,
+            tools=[{"name": EVIL, "title": EVIL, "description": EVIL, "schema": {"properties": {EVIL: {}}},
+                    "read_only": True, "problem": ""}],
+            last_error=EVIL,
         ),
         ModelPrice.objects.create(workspace=workspace, model=EVIL, input_per_million=1, output_per_million=2),
         ModelProvider.objects.create(

@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.db import models
 from django.test import Client
 
-from agents.models import Agent, AgentStatus, ModelProvider
+from agents.models import Agent, AgentStatus, McpServer, ModelProvider
 from crm.admin.actions import ObjectAction
 from crm.models import (
     ApiToken,
@@ -25,6 +25,7 @@ from crm.models import (
     Workspace,
 )
 from executions.models import Alert, AuditEntry, Execution, StepState
+from tests.agents.mcps import PROGRAM
 from tests.agents.modelserver import ModelServer
 from tests.conftest import MakeMember
 from tests.executions.admin.conftest import Things
@@ -33,10 +34,11 @@ from triggers.models import Event, Trigger, WebhookEndpoint
 
 ACTIONS = [(model, action) for model in MODELS for action in admin_of(model).object_actions]
 ACTION_IDS = [f"{model.__name__}-{action.name}" for model, action in ACTIONS]
-LOOKS = ("dry_run", "try_it")  # these change nothing
+LOOKS = ("dry_run", "dry_run_with_model", "try_it")  # these change nothing
 PAGES = (*LOOKS, "send_test")  # these answer with a page
 READY: dict[str, dict[str, Any]] = {  # what a row has to be for the action to apply
     "Agent-pause": {"status": AgentStatus.LIVE}, "Trigger-enable": {"status": "paused"},
+    "Trigger-dry_run_with_model": {"conditions": {"type": "llm", "description": "It asks."}},
     "Event-replay": {"state": "dead"}, "Event-send_again": {"source": "webhook", "topic": "webhook:x"}, **{
         f"Execution-resolve_{way}": {"status": "interrupted"} for way in ("retry", "mark_done", "cancel")
     }, "Execution-cancel": {"status": "queued"}, **{
@@ -53,8 +55,13 @@ def written() -> list[tuple[str, str]]:
     )
 
 
-def _prepare(row: models.Model, action: str, brain: ModelServer) -> None:
+def _prepare(row: models.Model, action: str, brain: ModelServer, settings: Any) -> None:
     """What the action needs beside the row itself."""
+    if isinstance(row, McpServer):
+        settings.MCP_COMMANDS = [" ".join(PROGRAM)]
+        McpServer.objects.update(
+            transport="stdio", command=PROGRAM[0], args=[*PROGRAM[1:], "stdio"], url="", headers={}
+        )
     if isinstance(row, Execution):
         Agent.objects.update(status=AgentStatus.LIVE)  # else its run could not go on
         row.steps.update(state=StepState.PROPOSED, kind="notify", request={"message": "Hi"})
@@ -69,10 +76,15 @@ def _prepare(row: models.Model, action: str, brain: ModelServer) -> None:
 
 @pytest.mark.parametrize(("model", "action"), ACTIONS, ids=ACTION_IDS)
 def test_one_action_one_row(
-    model: type[models.Model], action: ObjectAction, ann: Client, things: Things, brain: ModelServer
+    model: type[models.Model],
+    action: ObjectAction,
+    ann: Client,
+    things: Things,
+    brain: ModelServer,
+    settings: Any,
 ) -> None:
     row = things[model]
-    _prepare(row, action.name, brain)
+    _prepare(row, action.name, brain, settings)
     model._default_manager.filter(pk=row.pk).update(
         **READY.get(f"{model.__name__}-{action.name}", {})
     )

@@ -11,7 +11,7 @@ from django.db import connection, models
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from agents.models import Agent, ModelPrice, ModelProvider
+from agents.models import Agent, McpServer, ModelPrice, ModelProvider
 from config.lib.ids import uuid7
 from crm.models import ApiToken, Contact, Form, Membership, Role, Workspace
 from executions.models import Alert, Execution
@@ -26,6 +26,7 @@ OTHER: dict[type[models.Model], Any] = {  # what may stand in one row only
     Contact: lambda n: {"email": f"{n}@example.org"},
     Form: lambda n: {"name": f"Form {n}", "slug": f"form-{n}", "public_id": f"public-{n}"},
     Agent: lambda n: {"name": f"Agent {n}"},
+    McpServer: lambda n: {"name": f"server-{n}"},
     ModelPrice: lambda n: {"model": f"openai:{n}"},
     ModelProvider: lambda n: {"name": f"provider-{n}"},
     OwnWebhookType: lambda n: {"name": f"type-{n}"},

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from pytest_django import Settings
+from rest_framework.test import APIClient
 
 from agents.models import Agent
 from crm.models import Workspace
@@ -74,6 +76,29 @@ def test_nested_conditions_are_stored_in_canonical_form(ann: Client, agent: Agen
     )
 
 
+def test_an_end_that_has_passed_is_warned_of(ann: Client, agent: Agent) -> None:
+    config = {"cron_expression": "0 9 * * *", "timezone": "UTC", "ends_at": "2020-01-01"}
+    fields = {"trigger_type": "cron", "config": config, "conditions": [], "input_mapping": []}
+    answer = ann.post(url(Trigger, "add"), filled(agent, **fields), follow=True)
+    assert Trigger.objects.visible().get().config["ends_at"] == "2020-01-01"
+    assert "Its end has passed: it does not fire any more." in answer.content.decode()
+
+
+def test_a_workspace_has_a_bounded_number_of_triggers(
+    ann: Client, api: APIClient, agent: Agent, settings: Settings
+) -> None:
+    settings.TRIGGERS_PER_WORKSPACE = 1
+    assert ann.post(url(Trigger, "add"), filled(agent)).status_code == 302
+    refused = ann.post(url(Trigger, "add"), filled(agent, name="Another"))
+    assert "This workspace may have 1 triggers, and has them" in refused.content.decode()
+    body = {"name": "Another", "agent_id": str(agent.pk), "trigger_type": "event"}
+    answer = api.post("/api/v1/triggers", {**body, "config": {"event_type": "contact_created"}})
+    assert (answer.status_code, answer.json()["error_code"]) == (400, "too_many_triggers")
+    trigger = Trigger.objects.visible().get()
+    changed = api.patch(f"/api/v1/triggers/{trigger.pk}", {"name": "The same"})
+    assert changed.status_code == 200, changed.content
+
+
 def test_saving_again_changes_only_what_was_changed(ann: Client, agent: Agent) -> None:
     ann.post(url(Trigger, "add"), filled(agent))
     trigger = Trigger.objects.visible().get()
@@ -97,6 +122,8 @@ def test_saving_again_changes_only_what_was_changed(ann: Client, agent: Agent) -
         ("config", [], "", "Give the configuration of one type"),
         ("input_mapping", [["ok", "$.a"], ["bad", "$.a["]], "[1].value", ""),
         ("input_mapping", [["a", "$.a"], ["a", "$.b"]], "[1].name", "stands here twice"),
+        ("input_mapping", [["a", "$.a"], ["b", {"extract": "x", "schema": 5}]], "[1].value", "what the value is"),
+        ("input_mapping", [["a", {"extract": "", "schema": {}}], ["b", "$.b"]], "[0].value", "Say in words"),
         ("default_inputs", [["", 1]], "[0].name", "Give each row a name"),
         ("name", "", "", "This field is required"),
         ("trigger_type", "cron_tab", "", "Select a valid choice"),
@@ -124,6 +151,18 @@ def test_a_name_is_taken_once(ann: Client, agent: Agent) -> None:
     assert ann.post(url(Trigger, "add"), filled(agent)).status_code == 302
     answer = ann.post(url(Trigger, "add"), filled(agent))
     assert "A trigger with this name exists already." in answer.text
+
+
+def test_inputs_in_words_are_stored_and_shown_again(ann: Client, agent: Agent) -> None:
+    words = {"extract": "what is offered", "schema": {"type": ["number", "null"]}}
+    mapping: list[Any] = [["value", "$.deal.value"], ["offer", words]]
+    answer = ann.post(url(Trigger, "add"), filled(agent, input_mapping=mapping), follow=True)
+    assert "Nobody says which model reads this." in answer.text
+    trigger = Trigger.objects.visible().get()
+    assert trigger.input_mapping == dict(mapping)
+    page = ann.get(url(Trigger, "change", trigger.pk))
+    assert sorted(json.loads(drawn_values(page.text)["input_mapping"])) == sorted(mapping)
+    assert "admin/mapping_cell.js" in page.text
 
 
 def test_a_strange_name_is_a_warning(ann: Client, agent: Agent) -> None:

@@ -32,3 +32,13 @@ def test_days_that_do_not_fit_are_told(ann: Client, acme: Workspace, days: objec
     assert "Give whole days, 1 to 3650." in shown
     acme.refresh_from_db()
     assert acme.retention == {}
+
+
+def test_budgets_of_a_day_are_numbers_or_nothing(ann: Client, acme: Workspace) -> None:
+    save(ann, acme, budgets=json.dumps({"max_tokens_per_day": 5000, "max_cost_per_day": None}))
+    acme.refresh_from_db()
+    assert acme.budgets == {"max_tokens_per_day": 5000}
+    shown = save(ann, acme, budgets=json.dumps({"max_cost_per_day": -1}))
+    assert "Give dollars, more than 0" in shown
+    acme.refresh_from_db()
+    assert acme.budgets == {"max_tokens_per_day": 5000}

@@ -33,6 +33,29 @@ def test_what_they_say(
     assert made.trace
 
 
+@pytest.mark.parametrize(
+    ("verified", "reason"), [(True, None), (False, Reason.CONDITION_FALSE)], ids=["yes", "no"]
+)
+def test_they_know_whether_the_sender_was_verified(
+    candidate: MakeCandidate, verified: bool, reason: Reason | None
+) -> None:
+    """Whatever the sender says of it."""
+    rules = [
+        {"field": "_event.verified", "operator": "equals", "value": True},
+        {"field": "_event.source", "operator": "equals", "value": "webhook"},
+    ]
+    made = candidate(
+        trigger={"conditions": {"type": "rule", "logic": "AND", "rules": rules}},
+        event={
+            "payload": {"_event": {"verified": True}, "data": {"_event": {"verified": True}}},
+            "source": "webhook",
+            "verified": verified,
+        },
+    )
+    refusal = rule_conditions.refuse(made)
+    assert (refusal and refusal.reason) == reason
+
+
 def test_a_broken_tree_is_an_error_and_never_true(candidate: MakeCandidate) -> None:
     made = candidate(
         trigger={
@@ -66,8 +89,8 @@ def test_a_missing_field_is_logged(
     assert "could not be decided" in caplog.text
 
 
-def test_plain_words_are_never_true_without_a_model(candidate: MakeCandidate) -> None:
+def test_plain_words_are_left_to_a_model(candidate: MakeCandidate) -> None:
     made = candidate(trigger={"conditions": {"type": "llm", "description": "sounds urgent"}})
-    refusal = rule_conditions.refuse(made)
-    assert refusal is not None
-    assert refusal.reason == Reason.CONDITION_ERROR
+    assert rule_conditions.refuse(made) is None
+    assert made.needs_model
+    assert made.trace[0]["note"] == "pending"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 from django.test import Client
 
 from agents.models import Agent, AgentStatus
 from config.lib import clock
 from crm.models import Workspace
 from executions.models import AgentGate, AgentStart, AuditEntry, Execution
+from executions.pages import agents
 from tests.executions.pages.conftest import World
 
 
@@ -55,3 +58,19 @@ def test_a_used_up_share_is_told(world: World, visitor: Client) -> None:
     assert (
         "had used up their share of the agent&#x27;s day: 2 of its 4" in visitor.get(address).text
     )
+
+
+def test_many_agents_are_paged(world: World, visitor: Client) -> None:
+    names = [f"Agent {number:03}" for number in range(agents.PAGE * 2)]
+    Agent.objects.bulk_create(Agent(workspace=world.workspace, name=name) for name in names)
+    names = sorted([*names, world.agent.name])
+    seen, address, page = [], "/agents/", ""
+    for _ in range(3):
+        page = visitor.get(address).text
+        seen += [name for name in names if f">{name}</a></h2>" in page]
+        following = re.search(r'href="([^"]*after=[^"]*)">Next</a>', page)
+        address = f"/agents/{following[1]}" if following else ""
+    assert (seen, address) == (names, "")
+    assert ">First</a>" in page
+    assert "No agent comes after this" in visitor.get("/agents/?after=zzz").text
+    assert visitor.get("/agents/?after=%00&fragment=live").status_code == 200

@@ -41,6 +41,31 @@ def test_lists_are_narrowed(
     assert types(api.get(f"/api/v1/triggers/{trigger.pk}/events")) == ["signed_up"]
 
 
+def test_the_events_of_a_trigger_are_narrowed_alike(
+    api: APIClient, event: Event, make_execution: MakeExecution, trigger: Trigger
+) -> None:
+    make_execution(status=Status.FAILED)
+    mine = f"/api/v1/triggers/{trigger.pk}/events"
+    event.refresh_from_db()
+    recorded_at = event.recorded_at.strftime("%Y-%m-%dT%H:%M:%S")
+    for url in (URL, mine):
+        for query in (
+            "status=failed",
+            "status=failure",
+            f"since={recorded_at}Z",
+            "until=2100-01-01",
+        ):
+            assert types(api.get(f"{url}?{query}")) == ["signed_up"], query
+        for query in (
+            "status=success",
+            "since=2100-01-01T00:00:00Z",
+            f"until={recorded_at}%2B02:00",
+        ):
+            assert types(api.get(f"{url}?{query}")) == [], query
+    (row,) = api.get(mine).json()["results"]
+    assert row["recorded_at"].endswith("Z")
+
+
 @pytest.mark.parametrize("query", ["status=odd", "since=x", "trigger_id=x", "root_id=1"])
 def test_bad_queries_are_told(api: APIClient, query: str) -> None:
     assert list(api.get(f"{URL}?{query}").json()["details"]) == [query.split("=", maxsplit=1)[0]]

@@ -14,7 +14,8 @@ SIGNS = ("scheduler", "tick", "dispatch", "execute", "alone")
 
 
 @pytest.fixture(autouse=True)
-def fresh(db: None, settings: Settings) -> Iterator[None]:
+def fresh(db: None, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(health, "PATIENCE_SECONDS", 10.0)  # how quick it is, is asked elsewhere
     settings.CELERY_KEY_PREFIX = "test_readyz:"
     health.forget()
     heartbeats._client().delete(heartbeats._key())

@@ -9,11 +9,12 @@ import pytest
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
-from config.lib import clock
+from config.lib import clock, ids
 from crm.models import Workspace
 from executions import health, heartbeats
 from executions.models import AgentGate, Status
 from tests.executions.views.conftest import MakeExecution, MakeTrigger
+from triggers import events
 from triggers.models import Event, Trigger, TriggerStatus
 
 
@@ -38,6 +39,17 @@ def test_stats_count_what_can_be_seen(
     assert foreign_api.get("/api/v1/triggers/stats").json()["total_events_24h"] == 0
 
 
+def test_stats_count_dead_events_and_none_of_yesterday(api: APIClient, acme: Workspace) -> None:
+    """`status=failed` of the list means the same."""
+    dead = events.emit("gone", workspace_id=acme.pk, payload={})
+    Event.objects.bury(dead.pk, error="broken")
+    long_ago = ids.floor(clock.now() - dt.timedelta(hours=25))
+    events.emit("old", workspace_id=acme.pk, payload={}, id=long_ago)
+    told = api.get("/api/v1/triggers/stats").json()
+    counted = ("total_events_24h", "successful_events_24h", "failed_events_24h")
+    assert [told[name] for name in counted] == [1, 0, 1]
+
+
 @pytest.fixture
 def all_are_there(settings: Settings) -> Iterator[None]:
     settings.CELERY_KEY_PREFIX = "test_overview:"
@@ -52,7 +64,14 @@ def test_health(all_are_there: None, api: APIClient, acme: Workspace, event: Eve
     answer = api.get("/api/v1/triggers/health")
     told = answer.json()
     assert (answer.status_code, told["status"]) == (200, "healthy")
-    assert set(told["components"]) == {"scheduler", "database", "broker", "worker", "listener"}
+    assert set(told["components"]) == {
+        "scheduler",
+        "database",
+        "broker",
+        "worker",
+        "listener",
+        "canary",
+    }
     for part in told["components"].values():
         assert set(part) == {"status", "message", "age_seconds", "lag_seconds"}
     assert set(told["checks"]) == {

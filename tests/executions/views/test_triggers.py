@@ -17,7 +17,7 @@ from executions import dispatcher, queue, sweep
 from executions.models import Alert, AuditEntry, Execution, Status, TriggerGate
 from tests.conftest import MakeClient, MakeMember
 from tests.executions.views.conftest import MakeTrigger
-from triggers import event_types, events
+from triggers import event_types, events, sources
 from triggers.models import Event, Schedule, Trigger, TriggerStatus
 
 URL = "/api/v1/triggers"
@@ -31,6 +31,7 @@ FIELDS = {
     *("id", "name", "description", "agent_id", "trigger_type", "config", "conditions"),
     *("input_mapping", "default_inputs", "enabled", "status", "last_error", "max_concurrent"),
     *("cooldown_seconds", "ignore_cooldown", "allow_reentry", "max_age_seconds"),
+    "fail_open",
     *("max_executions_per_hour", "failure_threshold", "consecutive_failures"),
     *("last_execution_at", "next_run_time", "webhook_url", "total_executions"),
     *("successful_executions", "failed_executions", "created_at", "updated_at", "created_by"),
@@ -417,3 +418,11 @@ def test_lists_of_a_type(api: APIClient, trigger: Trigger) -> None:
     assert names(api.get(f"{URL}/type/manual")) == []  # the built-in ones are not shown
     assert api.get(f"{URL}/type/telepathy").status_code == 404
     assert api.get(f"{URL}?trigger_type=telepathy").status_code == 400
+
+
+def test_the_schema_names_the_types_that_are_installed(api: APIClient) -> None:
+    parts = api.get("/api/schema/?format=json").json()["components"]["schemas"]
+    asked = parts["TriggerRequest"]["properties"]["trigger_type"]
+    named = parts[asked["allOf"][0]["$ref"].split("/")[-1]] if "allOf" in asked else asked
+    assert set(named["enum"]) == {*sources.registry, *sources.aliases}
+    assert "enum" not in parts["Trigger"]["properties"]["trigger_type"]

@@ -17,7 +17,7 @@ from tests.faults.script import Figure, at_least, at_most, exactly, until
 A_CROWD = 10_000
 
 
-@script.register(small=2_000, full=100_000)
+@script.register("P12", small=2_000, full=100_000)
 def prove(ground: Ground, size: int, chance: random.Random) -> Iterator[Figure]:
     others, each = (99, 10) if size >= A_CROWD else (20, 3)
     busy = rows.listen(rows.agent("Is busy"), "flood")

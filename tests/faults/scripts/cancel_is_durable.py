@@ -15,7 +15,7 @@ from tests.faults.ground import Ground
 from tests.faults.script import Figure, at_most, exactly, until
 
 
-@script.register(small=20, full=100, settings=script.QUICK)
+@script.register("P22", small=20, full=100, settings=script.QUICK)
 def prove(ground: Ground, size: int, chance: random.Random) -> Iterator[Figure]:
     in_flight = size // 10
     with peer.running() as other:

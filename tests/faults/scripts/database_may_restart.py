@@ -16,7 +16,7 @@ from tests.faults.script import Figure, at_most, exactly, until
 RESTARTS = 3
 
 
-@script.register(small=30, full=3_000, settings=script.QUICK)
+@script.register("P5", small=30, full=3_000, settings=script.QUICK)
 def prove(ground: Ground, size: int, chance: random.Random) -> Iterator[Figure]:
     with peer.running() as other:
         asks = rows.listen(rows.agent("Asks", other.step("/work?ms=50"), rows.NOTIFY), "asked")

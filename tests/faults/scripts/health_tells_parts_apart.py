@@ -22,7 +22,8 @@ from tests.faults.ground import Ground
 from tests.faults.script import Figure, at_most, exactly, until
 
 NOTICED, WELL, IN_TIME = 15, 30, 3.0  # seconds; the first two with room for a busy machine
-UP = {"database": "up", "broker": "up", "scheduler": "up", "worker": "up", "listener": "unused"}
+UNUSED = {"listener": "unused", "canary": "unused"}
+UP = {"database": "up", "broker": "up", "scheduler": "up", "worker": "up", **UNUSED}
 NO_DATABASE = {"database": "down", "listener": "unknown"}
 BLIND = {"scheduler": "unknown", "worker": "unknown"}
 
@@ -66,7 +67,7 @@ class Caller:
             self.slowest = max(self.slowest, time.monotonic() - began)
 
 
-@script.register(small=3, full=9)
+@script.register(small=3, full=9, broker="redis")
 def prove(ground: Ground, size: int, chance: random.Random) -> Iterator[Figure]:
     """`size`: how many things happen, one after the other."""
     user = User.objects.create_user(f"watcher{chance.random()}")

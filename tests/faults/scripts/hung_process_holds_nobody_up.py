@@ -16,7 +16,7 @@ from tests.faults.processes import Process
 from tests.faults.script import Figure, at_most, exactly, until
 
 
-@script.register(small=500, full=5_000, settings=script.QUICK)
+@script.register("P6", small=500, full=5_000, settings=script.QUICK)
 def prove(ground: Ground, size: int, chance: random.Random) -> Iterator[Figure]:
     trigger = rows.listen(rows.agent("Greets"), "met")
     victims = [ground.start(kind, kind)[0] for kind in ("worker", "agents")]

@@ -14,7 +14,7 @@ from tests.faults.ground import Ground
 from tests.faults.script import Figure, at_most, exactly, until
 
 
-@script.register(small=8, full=90, settings=script.QUICK)
+@script.register("P1", small=8, full=90, settings=script.QUICK)
 def prove(ground: Ground, size: int, chance: random.Random) -> Iterator[Figure]:
     with peer.running() as other:
         asks = rows.listen(rows.agent("Asks", other.step("/hold", timeout_seconds=120)), "asked")

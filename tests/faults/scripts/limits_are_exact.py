@@ -16,7 +16,7 @@ from tests.faults.script import Figure, at_least, at_most, exactly, until
 AT_ONCE, FAILURES, PROCESSES = 3, 5, 4
 
 
-@script.register(small=40, full=200)
+@script.register("P11", small=40, full=200)
 def prove(ground: Ground, size: int, chance: random.Random) -> Iterator[Figure]:
     a_day = size // 10
     with peer.running() as other:

@@ -42,7 +42,7 @@ def starts(name: str) -> dict[str, Any]:
     return {"action": "run_agent", "params": {"agent": name}}
 
 
-@script.register(small=2, full=50)
+@script.register("P23", small=2, full=50)
 def prove(ground: Ground, size: int, chance: random.Random) -> Iterator[Figure]:
     rows.listen(rows.agent("Titles", TITLE), "contact_updated")
     rows.listen(rows.agent("Echoes", emits("echo")), "echo")

@@ -18,7 +18,7 @@ AGO = dt.timedelta(minutes=20)  # of the last slot
 HOUR = dt.timedelta(hours=1)
 
 
-@script.register(small=1, full=50)
+@script.register("P16", small=1, full=50)
 def prove(ground: Ground, size: int, chance: random.Random) -> Iterator[Figure]:
     """`size`: schedules of each policy."""
     last = clock.now().replace(second=0, microsecond=0) - AGO

@@ -19,7 +19,7 @@ PER_MINUTE, PROCESSES = 10, 8
 WAITED_FOR = 100  # events, from which on real minutes pass
 
 
-@script.register(small=25, full=200)
+@script.register("P10", small=25, full=200)
 def prove(ground: Ground, size: int, chance: random.Random) -> Iterator[Figure]:
     agent = rows.agent("Is limited", max_executions_per_minute=PER_MINUTE)
     rows.listen(agent, "met")

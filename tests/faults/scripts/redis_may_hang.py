@@ -13,7 +13,7 @@ from tests.faults.scripts.redis_may_be_killed import percentile, save
 PAUSE_SECONDS = 2
 
 
-@script.register(small=20, full=1_000)
+@script.register("P4", small=20, full=1_000)
 def prove(ground: Ground, size: int, chance: random.Random) -> Iterator[Figure]:
     rows.listen(rows.agent("Greets"), "contact_created")
     ground.start_all()

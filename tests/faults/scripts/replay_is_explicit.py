@@ -21,7 +21,7 @@ from tests.faults.script import Figure, at_most, exactly, until
 AT_ONCE = 3
 
 
-@script.register(small=20, full=500)
+@script.register("P24", small=20, full=500)
 def prove(ground: Ground, size: int, chance: random.Random) -> Iterator[Figure]:
     with peer.running() as other:
         agent = rows.agent("Asks", other.step("/work?ms=20", method="POST"), max_concurrent=AT_ONCE)

@@ -30,7 +30,7 @@ NEAR = dt.timedelta(days=2)
 ALWAYS = ("Australia/Lord_Howe", "Europe/Berlin")
 
 
-@script.register(small=2, full=1_000)
+@script.register("P17", small=2, full=1_000)
 def prove(ground: Ground, size: int, chance: random.Random) -> Iterator[Figure]:
     """`size`: how many zones, at most; all there are in the full size. Few are looked at around changes only."""
     names = cron.zones()

@@ -17,7 +17,7 @@ from triggers.models import Event, Schedule, Trigger
 FULL = 10_000
 
 
-@script.register(small=300, full=FULL)
+@script.register("P19", small=300, full=FULL)
 def prove(ground: Ground, size: int, chance: random.Random) -> Iterator[Figure]:
     config = {"cron_expression": "0 0 1 1 *"}
     edited = rows.listen(rows.agent("Is edited"), "year", trigger_type="cron", config=config)

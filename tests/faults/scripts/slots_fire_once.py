@@ -21,7 +21,7 @@ FASTER, SCHEDULERS, SKEW_SECONDS = 1200, 3, 90
 EVERY = dt.timedelta(minutes=5)
 
 
-@script.register(small=24, full=288)
+@script.register("P15", small=24, full=288)
 def prove(ground: Ground, size: int, chance: random.Random) -> Iterator[Figure]:
     about = {"trigger_type": "cron", "config": {"cron_expression": "*/5 * * * *"}}
     trigger = rows.listen(rows.agent("Is due"), "slots", **about)

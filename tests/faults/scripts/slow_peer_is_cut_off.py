@@ -13,7 +13,7 @@ from tests.faults.script import Figure, at_most, exactly, until
 LIMIT_SECONDS, LATE_SECONDS = 2, 30
 
 
-@script.register(small=5, full=50)
+@script.register("P21", small=5, full=50)
 def prove(ground: Ground, size: int, chance: random.Random) -> Iterator[Figure]:
     with peer.running() as other:
         moods = [other.step("/drip", timeout_seconds=60), other.step("/hold", timeout_seconds=60)]

@@ -13,7 +13,7 @@ from tests.faults.script import Figure, at_most, exactly, until
 PER_MINUTE = 10
 
 
-@script.register(small=100, full=5_000)
+@script.register("P11", small=100, full=5_000)
 def prove(ground: Ground, size: int, chance: random.Random) -> Iterator[Figure]:
     free = rows.listen(rows.agent("Is free"), "met")
     limited = rows.agent("Is limited", max_executions_per_minute=PER_MINUTE)

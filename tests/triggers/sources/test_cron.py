@@ -99,6 +99,14 @@ def test_over_rest_the_expression_may_stand_beside_the_configuration(
     assert (again.status_code, again.json()["config"]) == (200, changed["config"])
 
 
+def test_over_rest_an_end_that_has_passed_is_warned_of(api: APIClient, agent: Agent) -> None:
+    config = {"cron_expression": "0 9 * * *", "ends_at": "2020-01-01"}
+    made = api.post(URL, body(agent, config=config))
+    assert made.status_code == 201, made.content
+    assert made.json()["warnings"] == ["Its end has passed: it does not fire any more."]
+    assert made.json()["next_run_time"] is None
+
+
 @pytest.mark.parametrize(
     "fields",
     [

@@ -9,7 +9,7 @@ from triggers.models import Trigger, TriggerType
 
 
 def test_every_trigger_type_has_its_source() -> None:
-    assert set(sources.registry) == set(TriggerType.values)
+    assert set(TriggerType.values) <= set(sources.registry)
 
 
 @pytest.mark.parametrize("name", sources.registry.names())

@@ -32,6 +32,22 @@ def test_what_is_read(message: dict[str, object], text: str | None, has_document
     assert webhook_types.find("telegram").delivery_id(asking.request(body, {}), body) == "5"
 
 
+@pytest.mark.parametrize(
+    "message, found",
+    [
+        ({"text": "Hello"}, ("", None, None)),
+        ({"document": {"file_id": "d", "file_name": "offer.pdf"}}, ("document", "d", "offer.pdf")),
+        ({"photo": [{"file_id": "small"}, {"file_id": "large"}]}, ("photo", "large", None)),
+        ({"photo": []}, ("photo", None, None)),
+        ({"voice": {"file_id": "v"}}, ("voice", "v", None)),
+        ({"document": "?"}, ("document", None, None)),
+    ],
+)
+def test_the_file_of_a_message(message: dict[str, object], found: tuple[object, ...]) -> None:
+    said = asking.parsed("telegram", {"update_id": 5, "message": {"chat": {"id": 1}, **message}})
+    assert (said["file_kind"], said["file_id"], said["file_name"]) == found
+
+
 def test_a_pressed_button() -> None:
     body = {
         "update_id": 6,

@@ -133,10 +133,22 @@ SAMPLE_FORM = {
 
 
 def _register(
-    name: str, label: str, group: str, fields: dict[str, Schema], sample: dict[str, Any]
+    name: str,
+    label: str,
+    group: str,
+    fields: dict[str, Schema],
+    sample: dict[str, Any],
+    *,
+    by_strangers: bool = False,
 ) -> EventType:
     return event_types.register(
-        name, label=label, schema=record(label, fields), sample=sample, source="crm", group=group
+        name,
+        label=label,
+        schema=record(label, fields),
+        sample=sample,
+        source="crm",
+        group=group,
+        by_strangers=by_strangers,
     )
 
 
@@ -194,4 +206,5 @@ FORM_SUBMITTED = _register(
         "is_new_contact": {"type": "boolean", "title": "Is a new contact"},
     },
     {"form": SAMPLE_FORM, "contact": SAMPLE_CONTACT, "is_new_contact": True},
+    by_strangers=True,
 )

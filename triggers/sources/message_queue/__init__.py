@@ -20,6 +20,7 @@ KINDS = (kafka, rabbitmq, redis, sqs)  # each has registered itself
 
 class QueueSource(Source):
     trigger_type = "message_queue"
+    from_outside = True
     label = "Message queue"
     description = (
         "Runs for each message of a queue, or for each batch. What is acknowledged has been stored."

@@ -1,13 +1,12 @@
 """Kafka: a topic's partitions, read by one listener at a time, so no group has to be balanced.
 
 How far it was read stands in the state that is stored with the events, and so each message becomes one event. It is
-told to Kafka too, for those who watch the lag there.
+told to Kafka too, for those who watch the lag there. `kafka_brokers` guards where the cluster leads to.
 """
 
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
 import logging
 import threading
 from collections.abc import Callable, Sequence
@@ -15,9 +14,12 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, TypeVar
 
-from triggers.sources.message_queue import address, kinds
+from agents import addresses
+from config.lib import json
+from triggers.sources.message_queue import address, kafka_brokers, kinds
+from triggers.sources.message_queue.address import Place
 from triggers.sources.message_queue.kinds import Kind, Message, Queue
-from triggers.watching import SourceFailed, State
+from triggers.watching import SourceBroken, SourceFailed, State
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -25,13 +27,15 @@ T = TypeVar("T")
 _ANSWER_SECONDS = 10.0
 _SLICE_SECONDS = 0.5  # how long the consumer's thread is away at a time
 _PARTITIONS_EVERY = 60.0
-_OPTIONS = {"security_protocol": "security.protocol", "sasl_mechanism": "sasl.mechanism"}
+_HEARD_EVERY_MS = 5_000
 
 
 class KafkaQueue(Queue):
     async def open(self) -> None:
         self._kafka = kinds.client("confluent_kafka")
-        await address.admitted(self.address)
+        self._hosts = await address.admitted(self.address)
+        self._named: set[Place] = set()  # as the client has heard of them by now
+        self._known = await self._look_at_brokers()
         self._offsets: dict[str, int] = dict(self.state.get("offsets", {}))
         self._stopped = threading.Event()
         self._thread = ThreadPoolExecutor(1, "kafka")
@@ -39,11 +43,70 @@ class KafkaQueue(Queue):
         self._consumer = await self._in_thread(lambda: self._kafka.Consumer(self._settings()))
         await self._in_thread(self._assign)
 
+    async def _look_at_brokers(self) -> set[Place]:
+        """Where the cluster leads to, all of it allowed."""
+        protocol, mechanism = self._security()
+        found = await kafka_brokers.named(
+            self.address, self._hosts, group=self.group, protocol=protocol, mechanism=mechanism
+        )
+        await kafka_brokers.admit(self.address, found)
+        return found
+
+    async def _refuse_strangers(self) -> None:
+        """The client connects to whatever the cluster names later on: that ends as soon as it is seen."""
+        if strangers := self._named - self._known:
+            await kafka_brokers.admit(self.address, strangers)
+            self._known |= strangers
+
+    def _heard(self, told: str) -> None:
+        """The client's own figures name each broker that it knows: no call tells, and no network is asked."""
+        brokers = json.loads(told.encode())["brokers"].values()
+        places = (one["nodename"].rpartition(":") for one in brokers if one["nodeid"] >= 0)
+        self._named = {
+            Place(addresses.canonical(host.strip("[]")), int(port))
+            for host, _, port in places
+            if host
+        }
+
+    def begun(self) -> State:
+        return self.state_after(())
+
+    @property
+    def group(self) -> str:
+        return str(self.config.get("consumer_group") or self.name)
+
+    def _security(self) -> tuple[str, str]:
+        """The protocol, and how one logs in. Raises SourceBroken for what nobody here speaks."""
+        at = self.address
+        usual = ("SASL_" if at.user else "") + ("SSL" if at.scheme == "kafka+ssl" else "PLAINTEXT")
+        protocol = at.options.get("security_protocol", usual).upper()
+        mechanism = at.options.get("sasl_mechanism", "PLAIN").upper()
+        for name, given, known in (
+            ("security_protocol", protocol, kafka_brokers.PROTOCOLS),
+            ("sasl_mechanism", mechanism, kafka_brokers.MECHANISMS),
+        ):
+            if given not in known:
+                raise SourceBroken(f"`{name}` is one of {', '.join(known)}.")
+        return protocol, mechanism
+
+    def _bootstrap(self) -> str:
+        """The checked addresses in place of the names; a certificate is checked against the name."""
+        is_safe = self._security()[0].endswith("SSL")
+        pairs = zip(self.address.places, self._hosts, strict=True)
+        hosts = ((one.host if is_safe else host, one.port) for one, host in pairs)
+        return ",".join(
+            f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in hosts
+        )
+
     def _settings(self) -> dict[str, Any]:
         at = self.address
+        protocol, mechanism = self._security()
         found: dict[str, Any] = {
-            "bootstrap.servers": ",".join(f"{one.host}:{one.port}" for one in at.places),
-            "group.id": str(self.config.get("consumer_group") or self.name),
+            "bootstrap.servers": self._bootstrap(),
+            "group.id": self.group,
+            "security.protocol": protocol,
+            "stats_cb": self._heard,
+            "statistics.interval.ms": _HEARD_EVERY_MS,
             "enable.auto.commit": False,
             "enable.auto.offset.store": False,
             "auto.offset.reset": "earliest",
@@ -51,18 +114,12 @@ class KafkaQueue(Queue):
             "queued.max.messages.kbytes": 16_384,
             "logger": log,
         }
-        if at.scheme == "kafka+ssl":
-            found["security.protocol"] = "SASL_SSL" if at.user else "SSL"
-        elif at.user:
-            found["security.protocol"] = "SASL_PLAINTEXT"
-        if at.user:
-            found |= {
-                "sasl.mechanism": "PLAIN",
-                "sasl.username": at.user,
-                "sasl.password": at.password,
-            }
+        if not protocol.startswith("SASL"):
+            return found
         return found | {
-            setting: at.options[name] for name, setting in _OPTIONS.items() if name in at.options
+            "sasl.mechanism": mechanism,
+            "sasl.username": at.user,
+            "sasl.password": at.password,
         }
 
     def _assign(self) -> None:
@@ -74,18 +131,28 @@ class KafkaQueue(Queue):
         known = [self._kafka.TopicPartition(name, number) for number in sorted(topic.partitions)]
         committed = self._consumer.committed(known, timeout=_ANSWER_SECONDS)
         for one in committed:
-            if str(one.partition) in self._offsets:
-                one.offset = self._offsets[str(one.partition)]
-            elif one.offset < 0:
-                one.offset = self._first(one)
+            one.offset = self._begin_at(one, self._offsets.get(str(one.partition), one.offset))
             self._offsets[str(one.partition)] = one.offset
         self._consumer.assign(committed)
         self._partitions = len(committed)
 
-    def _first(self, partition: Any) -> int:
+    def _begin_at(self, partition: Any, known: int) -> int:
+        """`known`: where it was read up to, negative where it never was."""
         low, high = self._consumer.get_watermark_offsets(partition, timeout=_ANSWER_SECONDS)
-        is_new_partition = getattr(self, "_partitions", 0) > 0
-        return int(low if is_new_partition or self.config.get("start_at") == "oldest" else high)
+        if known < 0:
+            is_new_partition = getattr(self, "_partitions", 0) > 0
+            return int(low if is_new_partition or self.config.get("start_at") == "oldest" else high)
+        if known <= high:
+            return known
+        self.note = (
+            f"Partition {partition.partition} of {partition.topic!r} ends before the place up to which it was read: "
+            "the topic was made anew, or has lost messages. It is read from its beginning."
+        )
+        log.warning(
+            "a topic ends before the place up to which it was read, beginning anew",
+            extra={"topic": partition.topic, "partition": partition.partition, "known": known},
+        )
+        return int(low)
 
     async def take(self, most: int, *, wait: float) -> list[Message]:
         loop = asyncio.get_running_loop()
@@ -94,6 +161,7 @@ class KafkaQueue(Queue):
         while True:
             left = min(_SLICE_SECONDS, max(0.01, until - loop.time()))
             found = await self._in_thread(partial(self._poll, most, left))
+            await self._refuse_strangers()
             if found or loop.time() >= until:
                 return found
 
@@ -180,9 +248,10 @@ def _message(one: Any) -> Message:
         body=one.value() or b"",
         id=f"{one.topic()}:{one.partition()}:{one.offset()}",
         headers={name: _text(value) for name, value in one.headers() or ()},
-        sent_at=dt.datetime.fromtimestamp(stamp / 1000, dt.UTC) if kind else None,
+        sent_at=kinds.moment(stamp) if kind else None,
         handle=(one.partition(), one.offset()),
         more={"key": _text(key), "partition": one.partition(), "offset": one.offset()},
+        stamp=str(stamp) if kind else "",  # a topic that was made anew counts from 0 again
     )
 
 

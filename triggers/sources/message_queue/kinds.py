@@ -30,10 +30,13 @@ class Message:
     content_type: str = ""
     handle: Any = None
     more: dict[str, Any] = field(default_factory=dict)  # such as the partition
+    stamp: str = ""  # tells messages of the same id apart, where a peer may begin to count anew
 
 
 class Queue(ABC):
     """One queue at its peer, open. Whatever goes wrong is raised; the listener opens it again."""
+
+    note = ""  # what it found when it was opened, for whoever runs the installation
 
     def __init__(
         self, config: dict[str, Any], address: Address, *, name: str, state: State
@@ -47,6 +50,10 @@ class Queue(ABC):
     @abstractmethod
     async def open(self) -> None:
         """Connects, and takes up what an earlier consumer of this name had not acknowledged."""
+
+    def begun(self) -> State:
+        """What is stored as soon as it is open, for the next start: where it began to read."""
+        return {}
 
     @abstractmethod
     async def take(self, most: int, *, wait: float) -> list[Message]:
@@ -67,6 +74,14 @@ class Queue(ABC):
     @abstractmethod
     async def close(self) -> None:
         """Lets the peer go, whatever state it is in."""
+
+
+def moment(milliseconds: int) -> dt.datetime | None:
+    """None where it is no time that there is: senders write what they like."""
+    try:
+        return dt.datetime.fromtimestamp(milliseconds / 1000, dt.UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 @dataclass(frozen=True, slots=True)

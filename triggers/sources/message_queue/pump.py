@@ -10,11 +10,10 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-import hashlib
 import logging
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from typing import Any
 
 from django.db import InterfaceError, OperationalError
@@ -22,7 +21,7 @@ from django.db import InterfaceError, OperationalError
 from config.lib import json
 from triggers import event_types
 from triggers.leases import LeaseLost
-from triggers.sources.message_queue import address, kinds
+from triggers.sources.message_queue import address, keys, kinds
 from triggers.sources.message_queue.kinds import WAIT_SECONDS, Message, Queue
 from triggers.watching import Door, Received, SourceFailed, State, Watcher
 
@@ -32,6 +31,7 @@ AT_ONCE = 100  # messages of one transaction, where each is an event of its own
 GATHER_SECONDS = 1.0  # how long a batch waits for its last message
 DEPTH_EVERY_SECONDS = 10.0
 TRY_AGAIN_SECONDS = 0.2
+STOP_SECONDS = 5.0  # less than a listener waits for all that it ends
 LARGEST = json.MAX_STORED_BYTES
 
 _FIELDS: dict[str, Any] = {
@@ -80,20 +80,25 @@ class QueueWatcher(Watcher):
         self.config = config
         self.kind = kinds.registry.get(str(config["queue_type"]))
         self.batch = int(config.get("batch_size", 1))
+        self.at = address.parse(
+            config["connection_url"], schemes=self.kind.schemes, port=self.kind.port
+        )
+        self.place = keys.of_place(config, self.at)
 
     async def watch(self, door: Door) -> None:
         if self.kind.module:
             kinds.client(self.kind.module)
-        parsed = address.parse(
-            self.config["connection_url"], schemes=self.kind.schemes, port=self.kind.port
-        )
         state = door.state if door.state.get("of") == self._of() else {}
         queue = self.kind.queue(
-            self.config, parsed, name=f"triggerfish-{door.trigger.pk}", state=state
+            self.config, self.at, name=f"triggerfish-{door.trigger.pk}", state=state
         )
         try:
             await self._open(queue)
+            if (begun := queue.begun()) and not state:
+                await door.store([], state=begun | {"of": self._of()})
             await door.works()
+            if queue.note:
+                await door.note(queue.note)
             await self._pump(queue, door)
         finally:
             with contextlib.suppress(Exception):
@@ -116,8 +121,10 @@ class QueueWatcher(Watcher):
         looked_at = 0.0
         while True:
             messages = await self._take(queue)
-            if messages:
+            if messages and self.config.get("ack_mode") == "manual":
                 await self._take_in(queue, door, messages)
+            elif messages:
+                await _to_its_end(self._take_in(queue, door, messages))
             if time.monotonic() - looked_at > DEPTH_EVERY_SECONDS:
                 looked_at = time.monotonic()
                 await door.waiting(await queue.depth())
@@ -142,7 +149,7 @@ class QueueWatcher(Watcher):
 
     async def _take_in(self, queue: Queue, door: Door, messages: list[Message]) -> None:
         known = set(door.state.get("last", ())) if self.batch > 1 else set()
-        fresh = [one for one in messages if not one.id or _key(one) not in known]
+        fresh = [one for one in messages if not one.id or keys.of_message(one) not in known]
         readable = [one for one in fresh if await self._is_readable(door, one)]
         try:
             ids = await self._store(queue, door, readable, taken=messages)
@@ -162,7 +169,7 @@ class QueueWatcher(Watcher):
         """`taken`: all that is to be acknowledged after this."""
         state: State = queue.state_after(taken)
         if self.batch > 1:
-            state = state | {"last": [_key(one) for one in taken if one.id]}
+            state = state | {"last": [keys.of_message(one) for one in taken if one.id]}
         received = self._received(readable)
         if not received and not state:
             return []
@@ -174,13 +181,15 @@ class QueueWatcher(Watcher):
         if self.batch == 1:
             return [
                 Received(
-                    self._payload(one), RECEIVED.name, key=_event_key(one), sent_at=one.sent_at
+                    self._payload(one),
+                    RECEIVED.name,
+                    key=keys.of_event(one, self.place),
+                    sent_at=one.sent_at,
                 )
                 for one in messages
             ]
         told = [self._payload(one) for one in messages]
-        ids = [one.id for one in messages]
-        key = hashlib.sha256("\n".join(ids).encode()).hexdigest() if all(ids) else ""
+        key = keys.of_batch(messages, self.place)
         sent = [one.sent_at for one in messages if one.sent_at]
         payload = {
             "messages": told,
@@ -252,31 +261,26 @@ class QueueWatcher(Watcher):
             return {"body": base64.b64encode(body).decode(), "body_encoding": "base64"}
 
     def _of(self) -> str:
-        """What a stored state belongs to: it is of no use at another queue."""
-        named = "\n".join(
-            str(self.config.get(name, ""))
-            for name in ("queue_type", "queue_name", "redis_mode", "consumer_group")
-        )
-        place = address.masked(self.config["connection_url"])
-        return hashlib.sha256(f"{named}\n{place}".encode()).hexdigest()[:32]
+        return keys.of_state(self.config, self.at)
+
+
+async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
+    """Who is to stop still acknowledges what is being stored: else messages without ids became events again."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        done, late = await asyncio.wait([task], timeout=STOP_SECONDS)
+        for one in late:
+            one.cancel()
+        for error in (one.exception() for one in done if not one.cancelled()):
+            if error:
+                log.warning("the last messages come again", extra={"why": type(error).__name__})
+        raise
 
 
 async def _bury(door: Door, message: Message, error: str, *, at_once: bool) -> bool:
     body = message.body if isinstance(message.body, bytes) else json.dumps(message.body)
     return await door.bury(
-        _key(message), error, body=body, headers=message.headers, at_once=at_once
+        keys.of_message(message), error, body=body, headers=message.headers, at_once=at_once
     )
-
-
-def _key(message: Message) -> str:
-    """What a message is known by among dead letters, and in a batch."""
-    if message.id and len(message.id) <= 64:
-        return message.id
-    named = message.id.encode() or (
-        message.body if isinstance(message.body, bytes) else json.dumps(message.body)
-    )
-    return hashlib.sha256(named).hexdigest()
-
-
-def _event_key(message: Message) -> str:
-    return _key(message) if message.id else ""

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
-from triggers.sources.message_queue import address, kinds
+from triggers.sources.message_queue import address, kinds, rabbitmq_frames
 from triggers.sources.message_queue.kinds import Kind, Message, Queue
 from triggers.watching import SourceFailed
 
@@ -22,12 +22,20 @@ _CONNECT_SECONDS = 10
 class RabbitQueue(Queue):
     async def open(self) -> None:
         aio_pika = kinds.client("aio_pika")
+        rabbitmq_frames.read_whatever_comes()
         (host,) = await address.admitted(self.address)
         self._got: asyncio.Queue[Any] = asyncio.Queue()
-        self._connection = await aio_pika.connect(self._url(host), timeout=_CONNECT_SECONDS)
+        self._connection = aio_pika.Connection(self._url(host))
+        if self.address.scheme == "amqps":  # the certificate is asked of the name
+            self._connection.kwargs["server_hostname"] = self.address.place.host
+        await self._connection.connect(timeout=_CONNECT_SECONDS)
         self._connection.close_callbacks.add(self._lost)
         self._channel = await self._connection.channel(publisher_confirms=False)
         self._channel.close_callbacks.add(self._lost)
+        wire = await self._channel.get_underlay_channel()
+        wire.on_consumer_cancel_callbacks.add(
+            self._lost
+        )  # its queue is gone, or led by another node
         await self._channel.set_qos(
             prefetch_count=max(200, 2 * int(self.config.get("batch_size", 1)))
         )
@@ -39,10 +47,9 @@ class RabbitQueue(Queue):
         await self._queue.consume(self._got.put)
 
     def _url(self, host: str) -> str:
-        """With the checked address in place of the name; a certificate is checked against the name."""
-        at, is_safe = self.address, self.address.scheme == "amqps"
-        name = at.place.host if is_safe else host
-        named = f"[{name}]" if ":" in name else name
+        """With the checked address in place of the name, which may lead elsewhere a moment later."""
+        at = self.address
+        named = f"[{host}]" if ":" in host else host
         who = f"{quote(at.user or 'guest', safe='')}:{quote(at.password or 'guest', safe='')}"
         return f"{at.scheme}://{who}@{named}:{at.place.port}/{at.path}?heartbeat=20"
 
@@ -57,7 +64,7 @@ class RabbitQueue(Queue):
         while len(found) < most and not self._got.empty():
             found.append(self._got.get_nowait())
         if None in found:
-            raise SourceFailed("The connection to RabbitMQ was lost.")
+            raise SourceFailed("RabbitMQ has ended the reading, or the connection was lost.")
         return [_message(one) for one in found]
 
     async def acknowledge(self, messages: Sequence[Message]) -> None:

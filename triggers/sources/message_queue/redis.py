@@ -8,17 +8,14 @@ becomes one event, whatever dies in between, although items have no ids.
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
 import uuid
 from collections.abc import Sequence
 from typing import Any
 
 import redis.asyncio as redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
 
-from triggers.sources.message_queue import address, kinds
+from triggers.sources.message_queue import address, kinds, redis_wire, redis_words
 from triggers.sources.message_queue.kinds import Kind, Message, Queue
 from triggers.watching import SourceFailed, State
 
@@ -45,19 +42,7 @@ class _Redis(Queue):
 
     async def open(self) -> None:
         (host,) = await address.admitted(self.address)
-        is_safe = self.address.scheme == "rediss"
-        self.client = redis.Redis(
-            host=self.address.place.host if is_safe else host,
-            port=self.address.place.port,
-            db=int(self.address.path or 0),
-            username=self.address.user or None,
-            password=self.address.password or None,
-            ssl=is_safe,
-            socket_timeout=_TIMEOUT_SECONDS,
-            socket_connect_timeout=5,
-            socket_keepalive=True,
-            retry=Retry(NoBackoff(), 0),
-        )
+        self.client = redis_wire.client(self.address, host, seconds=_TIMEOUT_SECONDS)
         await self.client.ping()
         await self._begin()
 
@@ -148,12 +133,20 @@ class RedisStream(_Redis):
         return str(self.config.get("consumer_group") or self.name)
 
     async def _begin(self) -> None:
-        start = "0" if self.config.get("start_at") == "oldest" else "$"
+        """A group that was there and is gone has lost its stream with it: all that is there now is new."""
+        is_lost = bool(self.state.get("group"))
+        start = "0" if is_lost or self.config.get("start_at") == "oldest" else "$"
         try:
             await self.client.xgroup_create(self.key, self.group, id=start, mkstream=True)
         except ResponseError as error:
             if "BUSYGROUP" not in str(error):
                 raise
+
+    def begun(self) -> State:
+        return {"group": self.group}
+
+    def state_after(self, messages: Sequence[Message]) -> State:
+        return self.begun()
 
     async def take(self, most: int, *, wait: float) -> list[Message]:
         block = max(1, int(min(wait, _LONGEST_BLOCK) * 1000))
@@ -188,7 +181,7 @@ def _entries(answer: Any) -> list[tuple[bytes, dict[bytes, bytes]]]:
 
 def _of_entry(pk: str, fields: dict[bytes, bytes]) -> Message:
     texts = {name.decode("utf-8", "replace"): value for name, value in fields.items()}
-    sent_at = dt.datetime.fromtimestamp(int(pk.partition("-")[0]) / 1000, dt.UTC)
+    sent_at = kinds.moment(int(pk.partition("-")[0]))
     if _FIELD in texts:
         headers = {n: v.decode("utf-8", "replace") for n, v in texts.items() if n != _FIELD}
         return Message(texts[_FIELD], pk, headers, sent_at)
@@ -245,14 +238,19 @@ class RedisQueue(Queue):
     async def open(self) -> None:
         try:
             await self._mode.open()
+        except ResponseError as error:
+            raise SourceFailed(redis_words.refusal(error, self._mode.key)) from error
         except RedisError as error:
-            place = self.address.place
-            raise SourceFailed(
-                f"Redis at {place.host}:{place.port} does not answer as it should: {type(error).__name__}."
-            ) from error
+            raise SourceFailed(redis_words.no_answer(error, self.address.place)) from error
+
+    def begun(self) -> State:
+        return self._mode.begun()
 
     async def take(self, most: int, *, wait: float) -> list[Message]:
-        return await self._mode.take(most, wait=wait)
+        try:
+            return await self._mode.take(most, wait=wait)
+        except ResponseError as error:
+            raise SourceFailed(redis_words.refusal(error, self._mode.key)) from error
 
     def state_after(self, messages: Sequence[Message]) -> State:
         return self._mode.state_after(messages)

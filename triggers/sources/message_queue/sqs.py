@@ -6,7 +6,6 @@ A message that was stored and not deleted comes again after the queue's visibili
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -28,7 +27,7 @@ class SqsQueue(Queue):
     async def open(self) -> None:
         boto3 = kinds.client("boto3")
         config = kinds.client("botocore.config")
-        await address.admitted(_server(self.address))
+        (host,) = await address.admitted(_server(self.address))
         self._thread = ThreadPoolExecutor(1, "sqs")
         session = boto3.session.Session(
             aws_access_key_id=self.address.user or None,
@@ -40,7 +39,7 @@ class SqsQueue(Queue):
         self._client = await self._in_thread(
             lambda: session.client(
                 "sqs",
-                endpoint_url=self.address.options.get("endpoint"),
+                endpoint_url=_pinned(self.address.options.get("endpoint"), host),
                 config=config.Config(
                     connect_timeout=5,
                     read_timeout=30,
@@ -110,6 +109,17 @@ class SqsQueue(Queue):
         return await asyncio.get_running_loop().run_in_executor(self._thread, call)
 
 
+def _pinned(endpoint: str | None, host: str) -> str | None:
+    """With the checked address in place of a name that may lead elsewhere a moment later. With https it is the
+    certificate that proves the name.
+    """
+    parts = urlsplit(endpoint or "")
+    if parts.scheme != "http":
+        return endpoint
+    named = f"[{host}]" if ":" in host else host
+    return parts._replace(netloc=f"{named}:{parts.port or 80}").geturl()
+
+
 def _server(at: Address) -> Address:
     """The address that requests go to."""
     endpoint = at.options.get("endpoint") or f"https://sqs.{at.place.host}.amazonaws.com"
@@ -134,7 +144,7 @@ def _message(one: dict[str, Any]) -> Message:
         body=one.get("Body", "").encode(),
         id=one["MessageId"],
         headers=headers,
-        sent_at=dt.datetime.fromtimestamp(int(sent) / 1000, dt.UTC) if sent else None,
+        sent_at=kinds.moment(int(sent)) if sent else None,
         handle=one["ReceiptHandle"],
         more=more,
     )

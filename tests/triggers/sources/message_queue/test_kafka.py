@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from tests.listeners import listening, process, wait_until
@@ -10,8 +12,8 @@ from tests.queues import MakeQueue, bodies
 from triggers.models import Event, Watch
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
-MANY = 200  # raise it as you like
-PART = MANY // 2  # after each, something dies
+MANY = 1_000
+PART = MANY // 4  # after each, something dies
 
 
 def test_messages_with_their_place(kafka: Kafka, make_queue: MakeQueue) -> None:
@@ -38,18 +40,22 @@ def test_a_new_group_begins_with_what_is_new(kafka: Kafka, make_queue: MakeQueue
     assert bodies(trigger) == [3]
 
 
-def test_nothing_is_lost_or_doubled_when_the_listener_is_killed(
+def test_nothing_is_lost_or_doubled_by_kills_and_brokers_that_are_away(
     kafka: Kafka, make_queue: MakeQueue
 ) -> None:
-    kafka.send("orders", b"0")
     trigger = make_queue("kafka", f"kafka://{kafka.address}", "orders", start_at="oldest")
+    pause = threading.Event()
     with process(OUTBOUND_ALLOW="127.0.0.1", LISTENER_SECONDS="3") as listener:
-        wait_until(Event.objects.exists)
-        for start in range(0, MANY, PART):
-            kafka.send("orders", *(str(n).encode() for n in range(max(1, start), start + PART)))
-            wait_until(lambda at=start: Event.objects.count() > at)  # type: ignore[misc]
-            listener.kill()
-            listener.start()
+        for part in range(4):
+            kafka.send("orders", *(str(part * PART + n).encode() for n in range(PART)))
+            wait_until(lambda at=part * PART: Event.objects.count() > at)  # type: ignore[misc]
+            if part % 2:
+                kafka.down()
+                pause.wait(3)
+                kafka.up()
+            else:
+                listener.kill()
+                listener.start()
         wait_until(lambda: Event.objects.count() >= MANY, seconds=120)
         assert listener.stop() == 0
     assert sorted(bodies(trigger)) == list(range(MANY))
@@ -63,3 +69,35 @@ def test_a_cluster_that_does_not_answer_is_told(
     with listening():
         wait_until(lambda: Watch.objects.filter(failures__gt=0).exists())
     assert "127.0.0.1:9 cannot be reached" in Watch.objects.get().last_error
+
+
+def test_what_comes_to_a_quiet_topic_between_two_listeners_is_read(
+    kafka: Kafka, make_queue: MakeQueue
+) -> None:
+    """The first one read nothing: where it began is known all the same."""
+    kafka.send("orders", b"1")
+    trigger = make_queue("kafka", f"kafka://{kafka.address}", "orders")
+    with listening():
+        wait_until(lambda: Watch.objects.exclude(works_since=None).exists())
+    kafka.send("orders", b"2")
+    with listening():
+        wait_until(Event.objects.exists)
+    assert bodies(trigger) == [2]
+
+
+def test_a_topic_that_is_made_anew_is_read_from_its_beginning(
+    kafka: Kafka, make_queue: MakeQueue
+) -> None:
+    """Its messages count from 0 again, below the place up to which the old ones were read."""
+    kafka.send("orders", *(str(number).encode() for number in range(20)))
+    trigger = make_queue("kafka", f"kafka://{kafka.address}", "orders", start_at="oldest")
+    with listening():
+        wait_until(lambda: Event.objects.count() == 20)
+    kafka.forget("orders")
+    kafka.send("orders", b"100", b"101")
+    with listening():
+        wait_until(lambda: Event.objects.count() == 22)
+        wait_until(lambda: "made anew" in Watch.objects.get().note)
+        kafka.send("orders", b"102")
+        wait_until(lambda: Event.objects.count() == 23)
+    assert sorted(bodies(trigger)) == [*range(20), 100, 101, 102]

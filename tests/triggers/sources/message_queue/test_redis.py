@@ -13,8 +13,8 @@ from tests.queues import MakeQueue, bodies
 from triggers.models import DeadLetter, Event, Trigger, TriggerStatus, Watch
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
-MANY = 200  # raise it as you like
-PART = MANY // 2  # after each, something dies
+MANY = 1_000
+PART = MANY // 4  # after each, something dies
 
 
 def is_watched(trigger: Trigger) -> bool:
