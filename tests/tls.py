@@ -74,7 +74,7 @@ def before(port: int, file: Path) -> Iterator[int]:
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     with contextlib.suppress(OSError):
-        while chunk := await reader.read(65_536):
+        while (chunk := await reader.read(65_536)) and not writer.is_closing():
             writer.write(chunk)
             await writer.drain()
 

@@ -91,7 +91,8 @@ class _Box:
         self._lock = threading.Lock()
         self._amounts: defaultdict[Key, float] = defaultdict(float)
         self._stopped = threading.Event()
-        threading.Thread(target=self._run, name="counters", daemon=True).start()
+        self._thread = threading.Thread(target=self._run, name="counters", daemon=True)
+        self._thread.start()
 
     def add(self, key: Key, amount: float) -> None:
         with self._lock:
@@ -112,6 +113,12 @@ class _Box:
             with self._lock:
                 for key, amount in amounts.items():
                     self._amounts[key] += amount
+
+    def close(self) -> None:
+        """At the end of the process: a thread that the interpreter ends inside Redis' client may hold up its end."""
+        self._stopped.set()
+        self._thread.join(2 * _TIMEOUT_SECONDS)
+        self.flush()
 
     def _run(self) -> None:
         while not self._stopped.wait(FLUSH_SECONDS):
@@ -134,7 +141,12 @@ def flush() -> None:
         _current.flush()
 
 
-atexit.register(flush)
+def _close() -> None:
+    if _current is not None and _current.pid == os.getpid():
+        _current.close()
+
+
+atexit.register(_close)
 
 
 def read() -> dict[Key, float]:

@@ -45,6 +45,7 @@ _HANDSHAKE_SECONDS = (
     0.5  # RabbitMQ's takes several round trips; the sender's own thread waits, not the save
 )
 _BREAK_SECONDS = 1.0
+_SETTLE_SECONDS = 0.3
 # Celery compares the sender's clock with the worker's: far more than two clocks may be apart, and still an end to what
 # gathers while no worker is there.
 EXPIRES_SECONDS = 6 * 3600
@@ -118,7 +119,9 @@ class _Sender:
         self._asked: set[str] = set()
         self._sending: set[str] = set()
         self._change = threading.Condition()
-        threading.Thread(target=self._run, name="wake", daemon=True).start()
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, name="wake", daemon=True)
+        self._thread.start()
 
     def ask(self, task: str) -> None:
         with self._change:
@@ -132,10 +135,18 @@ class _Sender:
                 lambda: not (self._asked or self._sending), timeout=seconds
             )
 
+    def close(self, seconds: float) -> None:
+        """At the end of the process: a thread that the interpreter ends inside a client's code may hold up its end."""
+        self.settle(seconds)
+        with self._change:
+            self._closing = True
+            self._change.notify_all()
+        self._thread.join(seconds)
+
     def _run(self) -> None:
-        while True:
+        while not self._closing:
             with self._change:
-                self._change.wait_for(lambda: self._asked)
+                self._change.wait_for(lambda: self._asked or self._closing)
                 # Taken out before sending: who asks from here on has committed later, and is sent for again.
                 self._sending, self._asked = self._asked, set()
             for task in sorted(self._sending):
@@ -145,7 +156,7 @@ class _Sender:
                 self._change.notify_all()
 
 
-def settle(seconds: float = 0.3) -> bool:
+def settle(seconds: float = _SETTLE_SECONDS) -> bool:
     """Waits for what this process has to send; a command that ends at once after its save does so by itself."""
     sender = _the_sender
     return sender is None or sender.pid != os.getpid() or sender.settle(seconds)
@@ -153,7 +164,15 @@ def settle(seconds: float = 0.3) -> bool:
 
 _the_sender: _Sender | None = None
 _making = threading.Lock()
-atexit.register(settle)
+
+
+def _close() -> None:
+    sender = _the_sender
+    if sender is not None and sender.pid == os.getpid():
+        sender.close(_SETTLE_SECONDS)
+
+
+atexit.register(_close)
 
 
 def _sender() -> _Sender:

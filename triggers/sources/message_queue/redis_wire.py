@@ -25,6 +25,13 @@ class _Safe(redis.SSLConnection):
     def _connection_arguments(self) -> Mapping[str, Any]:
         return {**super()._connection_arguments(), "server_hostname": self._server_hostname}
 
+    async def disconnect(self, nowait: bool = False, **given: Any) -> None:
+        """At once means at once: else the socket stays until the peer has answered the farewell of TLS, or for ever."""
+        writer = self._writer
+        await super().disconnect(nowait, **given)
+        if nowait and writer is not None:
+            writer.transport.abort()
+
 
 def client(at: Address, host: str, *, seconds: float) -> redis.Redis:
     """`host`: the checked address of `at.place`; `seconds`: more than any call blocks."""

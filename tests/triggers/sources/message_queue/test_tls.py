@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 from ipaddress import ip_address
 from pathlib import Path
@@ -58,6 +59,23 @@ def test_redis_at_the_checked_address(
             wait_until(lambda: Watch.objects.filter(pk=other.pk, failures__gt=0).exists())
     assert bodies(trigger) == [1]
     assert not bodies(other)
+
+
+@pytest.mark.usefixtures("certificate")
+def test_a_read_that_is_given_up_leaves_no_socket(
+    valkey: Valkey, tmp_path: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    async def give_up(port: int) -> None:
+        at = address.parse(f"rediss://{NAME}:{port}/0", schemes=["rediss"], port=6379)
+        client = redis_wire.client(at, "127.0.0.1", seconds=5)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(client.blpop(["nothing"], 4), 0.3)
+        await client.aclose()
+
+    with tls.before(valkey.port, tmp_path / f"{NAME}.pem") as port:
+        asyncio.run(give_up(port))
+    gc.collect()  # whatever is left open is told now
+    assert not recwarn.list
 
 
 @pytest.mark.rabbitmq
