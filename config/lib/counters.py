@@ -126,13 +126,18 @@ class _Box:
 
 
 _current: _Box | None = None
+_making = threading.Lock()
 
 
 def _box() -> _Box:
     global _current  # noqa: PLW0603 - of this process
-    if _current is None or _current.pid != os.getpid():
-        _current = _Box()
-    return _current
+    box = _current
+    if box is None or box.pid != os.getpid():
+        with _making:
+            box = _current
+            if box is None or box.pid != os.getpid():
+                box = _current = _Box()
+    return box
 
 
 def flush() -> None:

@@ -25,7 +25,8 @@ def own_place(settings: Settings) -> Iterator[None]:
     counters._client().delete(counters._hash())
 
 
-def test_what_threads_count_adds_up() -> None:
+def test_what_threads_count_adds_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(counters, "_current", None)  # nobody has counted here before
     refused = Counter("test_refused_total", "", ("reason",))
 
     def count() -> None:
