@@ -29,7 +29,7 @@ Every run also ends with `manage.py verify_invariants`. A figure in bold did not
 |---|---|---|---|---|
 """
 _NAME = re.compile(r"^### (?P<name>[a-z-]+)$", re.MULTILINE)
-_PROMISE = re.compile(r"^- (?P<number>P\d+)?: ", re.MULTILINE)
+_PROMISE = re.compile(r"^- (?P<number>P\d+): ", re.MULTILINE)
 _DAY = re.compile(r"^\d{4}-\d\d-\d\d", re.MULTILINE)
 
 
@@ -51,7 +51,7 @@ class Run:
     def section(self, *, today: dt.date) -> str:
         """Its heading, what it proves, the command, when and on what, and a row per figure."""
         proves = [f"- {number}: {PROMISES[number]}\n" for number in self.promises]
-        proves = proves or ["- : no promise of its own\n"]
+        proves = proves or ["No promise of its own.\n"]
         settings = " ".join(f"{name}={value}" for name, value in self.settings.items())
         command = f"`make faults ONLY={self.script}`: size {self.size:,}, seed {self.seed}"
         command += f", with `{settings}`" if settings else ""
@@ -106,7 +106,8 @@ def _name(section: str) -> str:
 
 
 def _numbers(section: str) -> list[str]:
-    return [found["number"] or "" for found in _PROMISE.finditer(section)]
+    """`""` alone where it has no promise of its own."""
+    return [found["number"] for found in _PROMISE.finditer(section)] or [""]
 
 
 def _order(section: str) -> tuple[int, str]:
