@@ -24,7 +24,8 @@ from config.lib.rest.names import refuse_unknown
 from crm.models import Workspace
 from crm.signals import about_to_lock
 
-UUID_REGEX = "[0-9a-fA-F-]{32,36}"
+_HEX = "[0-9a-fA-F]"
+UUID_REGEX = f"(?:{_HEX}{{32}}|{_HEX}{{8}}(?:-{_HEX}{{4}}){{3}}-{_HEX}{{12}})"
 
 
 def workspace_of(request: Request) -> Workspace:

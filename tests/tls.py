@@ -54,10 +54,16 @@ def before(port: int, file: Path) -> Iterator[int]:
         far_reader, far_writer = await asyncio.open_connection("127.0.0.1", port)
         ways = (reader, far_writer), (far_reader, writer)
         pumps = [asyncio.ensure_future(_pump(*way)) for way in ways]
-        await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
-        for end in (writer, far_writer):
-            end.close()
-        await asyncio.wait(pumps)
+        ends = (writer, far_writer)
+        try:
+            await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+            for end in ends:
+                end.close()
+            await asyncio.wait(pumps)
+            await asyncio.gather(*(end.wait_closed() for end in ends), return_exceptions=True)
+        finally:
+            for end in ends:
+                end.transport.abort()
 
     start = asyncio.start_server(carry, "127.0.0.1", 0, ssl=served(file))
     server = loop.run_until_complete(start)

@@ -86,9 +86,11 @@ class ConditionsBody(serializers.Serializer[dict[str, Any]]):
         allow_null=True, help_text="A flat list of rules, or a tree."
     )
     trigger_type = serializers.CharField(
-        required=False, help_text="With config: fields are held against its events."
+        required=False,
+        allow_null=True,
+        help_text="With config: fields are held against its events.",
     )
-    config = serializers.DictField(required=False)
+    config = serializers.DictField(required=False, allow_null=True)
     agent_id = serializers.UUIDField(
         required=False,
         allow_null=True,

@@ -25,6 +25,7 @@ class ExampleResult(serializers.Serializer[dict[str, Any]]):
 class TryBody(serializers.Serializer[dict[str, Any]]):
     """What a trial may be asked for; nothing at all is allowed."""
 
+    is_closed = True
     paths = serializers.ListField(
         child=serializers.CharField(allow_blank=True, max_length=500),
         required=False,

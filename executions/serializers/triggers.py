@@ -148,7 +148,7 @@ class ResumeTrigger(serializers.Serializer[dict[str, Any]]):
 class ResumedTrigger(StoredTrigger):
     """With `replay_skipped`, also what came of the replay."""
 
-    replayed = ReplayTold(read_only=True, required=False)
+    replayed = ReplayTold(required=False)
 
 
 class WebhookUrl(serializers.Serializer[dict[str, Any]]):
@@ -160,7 +160,8 @@ class WebhookUrl(serializers.Serializer[dict[str, Any]]):
 class Payload(serializers.Serializer[dict[str, Any]]):
     """`event`: the payload to try with; by default a sample of the trigger's type."""
 
-    event = serializers.DictField(required=False)
+    is_closed = True
+    event = serializers.DictField(required=False, allow_null=True)
 
 
 class DryRunAsked(Payload):

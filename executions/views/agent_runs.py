@@ -43,7 +43,7 @@ class Resumed(serializers.Serializer[dict[str, Any]]):
 class ActivatedAgent(AgentSerializer):
     """With `replay_skipped`, also what came of the replay."""
 
-    replayed = ReplayTold(read_only=True, required=False)
+    replayed = ReplayTold(required=False)
 
     class Meta(AgentSerializer.Meta):
         fields: tuple[str, ...] = (*AgentSerializer.Meta.fields, "replayed")  # type: ignore[assignment]

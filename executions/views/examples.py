@@ -155,8 +155,8 @@ class ValidateConditions(WorkspaceView):
                 _tree(body),
                 workspace=self.workspace,
                 agent=agent,
-                trigger_type=body.get("trigger_type"),
-                config=body.get("config"),
+                trigger_type=_given(body, "trigger_type", str, "a text"),
+                config=_given(body, "config", dict, "an object"),
             )
         except blueprint.InvalidTrigger as error:
             raise failures.of_trigger(error) from None
@@ -201,6 +201,14 @@ class ValidateConditions(WorkspaceView):
 
 def _invalid(field: str, message: str) -> Invalid:
     return Invalid(f"{field}: {message}", details={field: [message]})
+
+
+def _given(body: dict[str, Any], name: str, kind: type, words: str) -> Any:
+    """Null is as good as nothing."""
+    value = body.get(name)
+    if value is not None and not isinstance(value, kind):
+        raise _invalid(name, f"Give {words}.")
+    return value
 
 
 def _tree(body: dict[str, Any]) -> Any:

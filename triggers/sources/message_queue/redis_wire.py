@@ -25,10 +25,10 @@ class _Safe(redis.SSLConnection):
     def _connection_arguments(self) -> Mapping[str, Any]:
         return {**super()._connection_arguments(), "server_hostname": self._server_hostname}
 
-    async def disconnect(self, nowait: bool = False, **given: Any) -> None:
+    async def disconnect(self, nowait: bool = False, *args: Any, **kwargs: Any) -> None:
         """At once means at once: else the socket stays until the peer has answered the farewell of TLS, or for ever."""
         writer = self._writer
-        await super().disconnect(nowait, **given)
+        await super().disconnect(nowait, *args, **kwargs)
         if nowait and writer is not None:
             writer.transport.abort()
 
