@@ -88,6 +88,7 @@ class ConditionsBody(serializers.Serializer[dict[str, Any]]):
     trigger_type = serializers.CharField(
         required=False,
         allow_null=True,
+        allow_blank=True,
         help_text="With config: fields are held against its events.",
     )
     config = serializers.DictField(required=False, allow_null=True)
@@ -151,6 +152,7 @@ class ValidTrigger(serializers.Serializer[dict[str, Any]]):
 class WebhookTypeSerializer(serializers.Serializer[Any]):
     """Shape only: `triggers.uploading` says what is allowed. Of a built-in type the `id` is null."""
 
+    is_closed = True
     id = serializers.UUIDField(read_only=True, allow_null=True)
     webhook_type = serializers.CharField(
         source="name", help_text="Its name: small letters, digits, _ and -."

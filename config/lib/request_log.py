@@ -72,3 +72,10 @@ class NoProbes(logging.Filter):
         if not isinstance(said, dict) or said.get("code") != 200:
             return True
         return str(said.get("request", "")).rpartition("/")[2] not in PROBES
+
+
+class NoGarbage(logging.Filter):
+    """A websocket that sends no text is closed with 1007, and that is all; uvicorn takes it for an error of ours."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not str(record.msg).startswith("Invalid UTF-8 sequence")

@@ -11,7 +11,10 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"ours": {"()": "config.lib.logs.formatter"}},
-    "filters": {"no_probes": {"()": "config.lib.request_log.NoProbes"}},
+    "filters": {
+        "no_probes": {"()": "config.lib.request_log.NoProbes"},
+        "no_garbage": {"()": "config.lib.request_log.NoGarbage"},
+    },
     "handlers": {
         "console": {
             "class": "logging.StreamHandler",
@@ -22,6 +25,7 @@ LOGGING = {
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", "INFO")},
     "loggers": {
         "uvicorn.access": {"level": "WARNING"},
+        "uvicorn.error": {"filters": ["no_garbage"]},
         "httpx": {"level": "WARNING"},
         "httpx2": {"level": "WARNING"},
         # it tells what servers said; what went wrong we say ourselves
@@ -31,6 +35,7 @@ LOGGING = {
         # config.lib.request_log says it, without the path
         "django.request": {"level": "CRITICAL"},
         "django.security.DisallowedHost": {"level": "CRITICAL"},
+        "django.security.DisallowedModelAdminLookup": {"level": "CRITICAL"},
     },
 }
 DJANGO_STRUCTLOG_STATUS_4XX_LOG_LEVEL = logging.INFO  # who sent it was told

@@ -13,6 +13,7 @@ from executions.serializers.examples import Examples
 from executions.serializers.recovery import ReplayTold
 from triggers import activation, sources
 from triggers.models import Trigger, TriggerStatus
+from triggers.plain_fields import LONGEST_SECONDS, MOST_PER_HOUR, MOST_RUNS
 from triggers.serializers import InputMapping
 from triggers.sources import webhook
 
@@ -77,8 +78,12 @@ class TriggerSerializer(serializers.Serializer[Trigger]):
     )
     status = serializers.ChoiceField(choices=TriggerStatus.choices, read_only=True)
     last_error = serializers.CharField(read_only=True)
-    max_concurrent = serializers.IntegerField(required=False, allow_null=True, min_value=1)
-    cooldown_seconds = serializers.IntegerField(required=False, min_value=0)
+    max_concurrent = serializers.IntegerField(
+        required=False, allow_null=True, min_value=1, max_value=MOST_RUNS
+    )
+    cooldown_seconds = serializers.IntegerField(
+        required=False, min_value=0, max_value=LONGEST_SECONDS
+    )
     ignore_cooldown = serializers.BooleanField(required=False)
     allow_reentry = serializers.BooleanField(required=False)
     fail_open = serializers.BooleanField(
@@ -86,9 +91,13 @@ class TriggerSerializer(serializers.Serializer[Trigger]):
         help_text="Run where the model that judges the conditions cannot be asked. An answer that says no, or makes "
         "no sense, never runs.",
     )
-    max_age_seconds = serializers.IntegerField(required=False, allow_null=True, min_value=1)
-    max_executions_per_hour = serializers.IntegerField(required=False, allow_null=True, min_value=1)
-    failure_threshold = serializers.IntegerField(required=False, min_value=1, max_value=10_000)
+    max_age_seconds = serializers.IntegerField(
+        required=False, allow_null=True, min_value=1, max_value=LONGEST_SECONDS
+    )
+    max_executions_per_hour = serializers.IntegerField(
+        required=False, allow_null=True, min_value=1, max_value=MOST_PER_HOUR
+    )
+    failure_threshold = serializers.IntegerField(required=False, min_value=1, max_value=MOST_RUNS)
     examples_pass_rate = serializers.FloatField(
         required=False,
         min_value=0,
@@ -145,7 +154,7 @@ class ResumeTrigger(serializers.Serializer[dict[str, Any]]):
     )
 
 
-class ResumedTrigger(StoredTrigger):
+class ResumedTrigger(TriggerSerializer):
     """With `replay_skipped`, also what came of the replay."""
 
     replayed = ReplayTold(required=False)

@@ -44,7 +44,7 @@ FIELDS: dict[str, set[str]] = {
     "/api/v1/triggers/validate-cron": {"cron_expression", "timezone"},
     "/api/v1/triggers": {
         *("cron_expression", "timezone", "description", "draft", "details", "agent", "trigger", "endpoint"),
-        *("data", "body", "filter", "ids", "limit", "payload", "event_id", "model", "try"),
+        *("data", "body", "filter", "ids", "limit", "payload", "event_id", "model", "try", "paths"),
         *_TRIGGER,
     },
     "/api/v1/webhook-types": {

@@ -38,7 +38,7 @@ def prove(ground: Ground, size: int, chance: random.Random) -> Iterator[Figure]:
     """`size`: examples of each operation in each phase."""
     folder = ground.place.root / "described"
     folder.mkdir()
-    with corpus.running(folder, TRY_PER_MINUTE="0") as server:
+    with corpus.running(folder, TRY_PER_MINUTE="0", FORM_PER_MINUTE="0") as server:
         url = f"http://{server.host}"
         schema = folder / "schema.json"
         with urllib.request.urlopen(f"{url}/api/schema/?format=json", timeout=60) as answer:
