@@ -12,7 +12,8 @@ from triggers.mapping import TRIGGER_EVENT
 MAX_OBJECT_BYTES = 64 * 1024
 _UNREADABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 LONGEST_SECONDS = 366 * 24 * 3600
-MOST_RUNS = 10_000  # at the same time, or failed one after the other
+MOST_AT_ONCE = 10_000
+MOST_FAILURES = 10_000  # one after the other
 MOST_PER_HOUR = 1_000_000
 
 Reader = Callable[[Any], Any]
@@ -91,13 +92,13 @@ READERS: dict[str, Reader] = {
     "description": text(5000),
     "enabled": flag,
     "default_inputs": inputs,
-    "max_concurrent": optional(whole(1, MOST_RUNS)),
+    "max_concurrent": optional(whole(1, MOST_AT_ONCE)),
     "cooldown_seconds": whole(0, LONGEST_SECONDS),
     "ignore_cooldown": flag,
     "allow_reentry": flag,
     "fail_open": flag,
     "max_age_seconds": optional(whole(1, LONGEST_SECONDS)),
     "max_executions_per_hour": optional(whole(1, MOST_PER_HOUR)),
-    "failure_threshold": whole(1, MOST_RUNS),
+    "failure_threshold": whole(1, MOST_FAILURES),
     "examples_pass_rate": share,
 }

@@ -118,7 +118,8 @@ class _Box:
         """At the end of the process: a thread that the interpreter ends inside Redis' client may hold up its end."""
         self._stopped.set()
         self._thread.join(2 * _TIMEOUT_SECONDS)
-        self.flush()
+        if not self._thread.is_alive():
+            self.flush()
 
     def _run(self) -> None:
         while not self._stopped.wait(FLUSH_SECONDS):

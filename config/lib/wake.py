@@ -141,7 +141,7 @@ class _Sender:
         with self._change:
             self._closing = True
             self._change.notify_all()
-        self._thread.join(seconds)
+        self._thread.join(_TIMEOUT_SECONDS + 2 * _HANDSHAKE_SECONDS)  # one that it is sending
 
     def _run(self) -> None:
         while not self._closing:
@@ -150,7 +150,8 @@ class _Sender:
                 # Taken out before sending: who asks from here on has committed later, and is sent for again.
                 self._sending, self._asked = self._asked, set()
             for task in sorted(self._sending):
-                _send(task)
+                if not self._closing:
+                    _send(task)
             with self._change:
                 self._sending = set()
                 self._change.notify_all()

@@ -13,7 +13,7 @@ from executions.serializers.examples import Examples
 from executions.serializers.recovery import ReplayTold
 from triggers import activation, sources
 from triggers.models import Trigger, TriggerStatus
-from triggers.plain_fields import LONGEST_SECONDS, MOST_PER_HOUR, MOST_RUNS
+from triggers.plain_fields import LONGEST_SECONDS, MOST_AT_ONCE, MOST_FAILURES, MOST_PER_HOUR
 from triggers.serializers import InputMapping
 from triggers.sources import webhook
 
@@ -79,7 +79,7 @@ class TriggerSerializer(serializers.Serializer[Trigger]):
     status = serializers.ChoiceField(choices=TriggerStatus.choices, read_only=True)
     last_error = serializers.CharField(read_only=True)
     max_concurrent = serializers.IntegerField(
-        required=False, allow_null=True, min_value=1, max_value=MOST_RUNS
+        required=False, allow_null=True, min_value=1, max_value=MOST_AT_ONCE
     )
     cooldown_seconds = serializers.IntegerField(
         required=False, min_value=0, max_value=LONGEST_SECONDS
@@ -97,7 +97,9 @@ class TriggerSerializer(serializers.Serializer[Trigger]):
     max_executions_per_hour = serializers.IntegerField(
         required=False, allow_null=True, min_value=1, max_value=MOST_PER_HOUR
     )
-    failure_threshold = serializers.IntegerField(required=False, min_value=1, max_value=MOST_RUNS)
+    failure_threshold = serializers.IntegerField(
+        required=False, min_value=1, max_value=MOST_FAILURES
+    )
     examples_pass_rate = serializers.FloatField(
         required=False,
         min_value=0,

@@ -29,7 +29,10 @@ def test_what_threads_count_adds_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(counters, "_current", None)  # nobody has counted here before
     refused = Counter("test_refused_total", "", ("reason",))
 
+    together = threading.Barrier(4)
+
     def count() -> None:
+        together.wait(10)
         for _ in range(500):
             refused.add("late")
         refused.add("early", amount=2)
@@ -43,6 +46,7 @@ def test_what_threads_count_adds_up(monkeypatch: pytest.MonkeyPatch) -> None:
     found = counters.read()
     assert found["test_refused_total", ("late",), ""] == 2000
     assert found["test_refused_total", ("early",), ""] == 8
+    counters._box().close()
 
 
 def test_a_forked_process_counts_for_itself() -> None:

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import textwrap
 import threading
 
 import pytest
@@ -7,6 +11,27 @@ from celery import current_app
 from django.db import transaction
 
 from config.lib import wake
+from config.up.place import REPOSITORY
+
+COMMAND = """
+    import atexit, os, threading
+
+    def tell():  # registered first, so it comes last
+        print(*(one.name for one in threading.enumerate()))
+        client = counters._client()
+        print(*(float(one) for one in client.hvals(counters._hash())))
+        client.delete(counters._hash())
+
+    atexit.register(tell)
+    os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
+    import django
+    django.setup()
+    from config.lib import counters, wake
+
+    counters.Counter("test_ends_total", "").add()
+    wake.dispatcher()
+    assert len(threading.enumerate()) == 3, threading.enumerate()
+"""
 
 
 @pytest.fixture
@@ -72,3 +97,17 @@ def test_who_asks_while_one_is_sent_is_sent_for_again(monkeypatch: pytest.Monkey
     wake._sender().ask(wake.WORK)
     assert wake.settle(5)
     assert names == [wake.WORK, wake.WORK]
+
+
+@pytest.mark.timeout(60)
+def test_no_thread_of_ours_outlives_a_command_and_what_it_counted_is_kept() -> None:
+    """A thread that is inside a client's code when the interpreter ends may hold up its end for ever."""
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(COMMAND)],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        cwd=REPOSITORY,
+        env={**os.environ, "CELERY_KEY_PREFIX": f"test-ends-{os.getpid()}:"},
+    )
+    assert done.stdout.split() == ["MainThread", "1.0"]

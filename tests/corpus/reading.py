@@ -20,7 +20,7 @@ FOLDER = Path(__file__).parent / "cases"
 _KNOWN = {
     *("id", "why", "to", "as", "sign", "headers", "body", "json", "form", "raw", "repeat", "together", "from"),
     *("expect", "fields", "says", "answer", "stored", "events", "contacts", "submissions", "triggers", "agents"),
-    *("shape", "answer_headers", "half_closed", "frames", "closes", "shows", "hides", "logs"),
+    *("shape", "answer_headers", "half_closed", "frames", "closes", "shows", "hides"),
 }  # fmt: skip
 _COUNTED = ("events", "contacts", "submissions", "triggers", "agents")
 _NAME = re.compile(r"<([a-z_0-9]+)>")

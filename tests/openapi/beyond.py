@@ -15,7 +15,7 @@ AWAY, HEALTH = 503, "/api/v1/triggers/health"
 NUL = "The character NUL is not allowed"  # in any text, of bodies and of queries
 BLANK = "may not be blank"  # blanks and line breaks alone are nothing
 NO_JSON = "invalid_json"  # a schema is about values: digits and depth are of the text
-FORMS, NO_FIELD = "/api/workspaces", "This form has no such field."  # each has its own
+NO_FIELD = "This form has no such field."  # each has its own
 PAGE = frozenset({"page"})  # how many there are, only who counts knows
 
 _MONEY = {"value", "min_value", "max_value"}  # two decimals, which numbers do not have
@@ -55,7 +55,7 @@ FIELDS: dict[str, set[str]] = {
     "/api/v1/workspace": {
         *("name", "slug", "timezone", "stages", "rename_stages", "default_model", "retention", "budgets"),
     },
-    FORMS: {"name", "email", "form_id", "form_token", "fields"},  # a form has its own fields
+    "/api/workspaces": {"name", "email", "form_id", "form_token", "fields"},  # a form has its own fields
 }  # fmt: skip
 # What a schema does say: where a refusal gives such a reason, its schema lacks a type, a range or a null.
 SHAPE = re.compile(
@@ -78,14 +78,22 @@ def why_refused(case: Any, response: Any) -> str:
         return "NUL" if NUL in told["error_message"] else "blank"
     if case.operation.path.endswith(ANY_NAME):
         return "filters" if told["details"] else ""
-    blamed = {name for path in told["details"] for name in _FIRST.findall(path)[:1]}
+    blamed = _blamed(told["details"])
     if blamed and blamed <= PAGE:
         return "page"
     if SHAPE.search(str(told["details"])):
         return ""
-    path, reasons = case.operation.path, told["details"].values()
-    is_of_form = path.startswith(FORMS) and all(one == [NO_FIELD] for one in reasons)
-    return "fields" if (blamed and blamed <= PAGE | _fields(path)) or is_of_form else ""
+    return "fields" if blamed and blamed <= PAGE | _fields(case.operation.path) else ""
+
+
+def _blamed(details: dict[str, Any]) -> set[str]:
+    """The fields; all that a form does not have are `fields`, whatever they are called."""
+    names = {path: _FIRST.findall(path)[:1] for path in details}
+    return {
+        name
+        for path, found in names.items()
+        for name in (["fields"] if details[path] == [NO_FIELD] else found)
+    }
 
 
 def why_accepted(case: Any, response: Any) -> str:

@@ -204,9 +204,17 @@ def test_fields_that_a_type_cannot_have_are_warnings(api: APIClient) -> None:
         "config": {},
     }
     assert len(api.post(f"{URL}/validate-conditions", body).json()["warnings"]) == 1
-    strange: list[dict[str, Any]] = [{"trigger_type": 5}, {"trigger_type": "no"}, {"config": []}]
-    for odd in strange:
-        assert api.post(f"{URL}/validate-conditions", {**body, **odd}).json()["warnings"] == []
+    unknown = {**body, "trigger_type": "no"}
+    assert api.post(f"{URL}/validate-conditions", unknown).json()["warnings"] == []
+
+
+@pytest.mark.parametrize("name, value", [("trigger_type", 5), ("config", [])])
+def test_a_type_and_its_configuration_have_their_shape(
+    api: APIClient, name: str, value: object
+) -> None:
+    answer = api.post(f"{URL}/validate-conditions", {"conditions": [], name: value})
+    assert (answer.status_code, list(answer.json()["details"])) == (400, [name])
+    assert api.post(f"{URL}/validate-conditions", {"conditions": [], name: None}).status_code == 200
 
 
 @pytest.mark.parametrize("path", ["emit", "validate", "validate-conditions"])

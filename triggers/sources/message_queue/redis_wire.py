@@ -26,11 +26,13 @@ class _Safe(redis.SSLConnection):
         return {**super()._connection_arguments(), "server_hostname": self._server_hostname}
 
     async def disconnect(self, nowait: bool = False, *args: Any, **kwargs: Any) -> None:
-        """At once means at once: else the socket stays until the peer has answered the farewell of TLS, or for ever."""
+        """No socket is left that waits for a peer to answer the farewell of TLS."""
         writer = self._writer
-        await super().disconnect(nowait, *args, **kwargs)
-        if nowait and writer is not None:
-            writer.transport.abort()
+        try:
+            await super().disconnect(nowait, *args, **kwargs)
+        finally:
+            if writer is not None:
+                writer.transport.abort()
 
 
 def client(at: Address, host: str, *, seconds: float) -> redis.Redis:

@@ -72,6 +72,8 @@ def test_a_read_that_is_given_up_leaves_no_socket(
             await asyncio.wait_for(client.blpop(["nothing"], 4), 0.3)
         await client.aclose()
 
+    gc.collect()  # what others left
+    recwarn.clear()
     with tls.before(valkey.port, tmp_path / f"{NAME}.pem") as port:
         asyncio.run(give_up(port))
     gc.collect()  # whatever is left open is told now
