@@ -32,7 +32,11 @@ _BODY = {
     "type": "object",
     "description": "The answers, by field. Without `form_id`, any fields may stand beside `email`.",
     "properties": {
-        "form_id": {"type": "string", "description": "A form's id or public id."},
+        "form_id": {
+            "type": "string",
+            "nullable": True,
+            "description": "A form's id or public id; null is as good as none.",
+        },
         "email": {"type": "string", "format": "email"},
         "name": {"type": "string"},
     },

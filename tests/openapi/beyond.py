@@ -74,26 +74,27 @@ def why_refused(case: Any, response: Any) -> str:
     told = response.json()
     if told["error_code"] == NO_JSON:
         return "no JSON"
-    if any(one in told["error_message"] for one in (NUL, BLANK)):
+    details = {path: why for path, why in told["details"].items() if not _is_of_text(why)}
+    if not details and _is_of_text(told["error_message"]):
         return "NUL" if NUL in told["error_message"] else "blank"
     if case.operation.path.endswith(ANY_NAME):
-        return "filters" if told["details"] else ""
-    blamed = _blamed(told["details"])
+        return "filters" if details else ""
+    return _why_blamed(case.operation.path, details)
+
+
+def _is_of_text(reasons: object) -> bool:
+    return any(one in str(reasons) for one in (NUL, BLANK))
+
+
+def _why_blamed(path: str, details: dict[str, Any]) -> str:
+    """All that a form does not have are `fields`, whatever they are called."""
+    strange = {name for name, why in details.items() if why == [NO_FIELD]}
+    blamed = {first for name in details.keys() - strange for first in _FIRST.findall(name)[:1]}
     if blamed and blamed <= PAGE:
         return "page"
-    if SHAPE.search(str(told["details"])):
+    if SHAPE.search(str(details)):
         return ""
-    return "fields" if blamed and blamed <= PAGE | _fields(case.operation.path) else ""
-
-
-def _blamed(details: dict[str, Any]) -> set[str]:
-    """The fields; all that a form does not have are `fields`, whatever they are called."""
-    names = {path: _FIRST.findall(path)[:1] for path in details}
-    return {
-        name
-        for path, found in names.items()
-        for name in (["fields"] if details[path] == [NO_FIELD] else found)
-    }
+    return "fields" if blamed | strange and blamed <= PAGE | _fields(path) else ""
 
 
 def why_accepted(case: Any, response: Any) -> str:
