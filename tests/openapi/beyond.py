@@ -15,7 +15,10 @@ AWAY, HEALTH = 503, "/api/v1/triggers/health"
 NUL = "The character NUL is not allowed"  # in any text, of bodies and of queries
 BLANK = "may not be blank"  # blanks and line breaks alone are nothing
 NO_JSON = "invalid_json"  # a schema is about values: digits and depth are of the text
-NO_FIELD = "This form has no such field."  # each has its own
+FORMS, ITS_OWN = (
+    "/api/workspaces",
+    frozenset({"form_id", "email", "name"}),
+)  # all others are a form's
 PAGE = frozenset({"page"})  # how many there are, only who counts knows
 
 _MONEY = {"value", "min_value", "max_value"}  # two decimals, which numbers do not have
@@ -55,7 +58,7 @@ FIELDS: dict[str, set[str]] = {
     "/api/v1/workspace": {
         *("name", "slug", "timezone", "stages", "rename_stages", "default_model", "retention", "budgets"),
     },
-    "/api/workspaces": {"name", "email", "form_id", "form_token", "fields"},  # a form has its own fields
+    FORMS: {"name", "email", "form_id"},
 }  # fmt: skip
 # What a schema does say: where a refusal gives such a reason, its schema lacks a type, a range or a null.
 SHAPE = re.compile(
@@ -87,12 +90,11 @@ def _is_of_text(reasons: object) -> bool:
 
 
 def _why_blamed(path: str, details: dict[str, Any]) -> str:
-    """All that a form does not have are `fields`, whatever they are called."""
-    strange = {name for name, why in details.items() if why == [NO_FIELD]}
+    strange = details.keys() - ITS_OWN if path.startswith(FORMS) else set()
     blamed = {first for name in details.keys() - strange for first in _FIRST.findall(name)[:1]}
     if blamed and blamed <= PAGE:
         return "page"
-    if SHAPE.search(str(details)):
+    if SHAPE.search(str([why for name, why in details.items() if name not in strange])):
         return ""
     return "fields" if blamed | strange and blamed <= PAGE | _fields(path) else ""
 
