@@ -24,8 +24,7 @@ from config.lib.rest.names import refuse_unknown
 from crm.models import Workspace
 from crm.signals import about_to_lock
 
-_HEX = "[0-9a-fA-F]"
-UUID_REGEX = f"(?:{_HEX}{{32}}|{_HEX}{{8}}(?:-{_HEX}{{4}}){{3}}-{_HEX}{{12}})"
+UUID_REGEX = "-?".join(f"[0-9a-fA-F]{{{digits}}}" for digits in (8, 4, 4, 4, 12))
 
 
 def workspace_of(request: Request) -> Workspace:
