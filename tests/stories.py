@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from agents.models import Agent, AgentStatus
 from crm.models import Workspace
-from executions import dispatcher, executor, sweep
+from executions import dispatcher, executor, performing, sweep
 from triggers import blueprint
 from triggers.models import Trigger
 
@@ -50,8 +51,14 @@ def make_trigger() -> MakeTrigger:
 
 
 @pytest.fixture
-def run_everything_due(transactional_db: None) -> Callable[[], None]:
-    """Dispatches and runs until nothing is due, as the workers would."""
+def run_everything_due(
+    transactional_db: None, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[], None]:
+    """Dispatches and runs until nothing is due, as the workers would. A retry waits as long as it may: else it would
+    now and then be due at once.
+    """
+    longest = SimpleNamespace(uniform=lambda _, most: most)
+    monkeypatch.setattr(performing, "random", longest)
 
     def run() -> None:
         for _ in range(20):
