@@ -7,6 +7,7 @@ minute pass between two tries, and work would stand still for as long after an o
 from __future__ import annotations
 
 import os
+from functools import cached_property
 from typing import Any
 
 import kombu
@@ -28,7 +29,13 @@ class _AMQP(amqp.AMQP):
     Connection = _Connection
 
 
-app = Celery("triggerfish", amqp=_AMQP)
+class _App(Celery):
+    @cached_property
+    def Beat(self) -> Any:  # noqa: N802 - Celery's name for it
+        return self.subclass_with_self("config.lib.orderly_beat:OrderlyBeat")  # type: ignore[arg-type]  # takes a name, too
+
+
+app = _App("triggerfish", amqp=_AMQP)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.conf.task_routes = {
     "executions.work": {"queue": "execute"},

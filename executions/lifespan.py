@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from config.lib import counters
 from executions.canary_watch import Watcher
 
 _Receive = Callable[[], Awaitable[Mapping[str, Any]]]
@@ -18,7 +19,10 @@ async def lifespan(scope: Mapping[str, Any], receive: _Receive, send: _Send) -> 
     watcher = Watcher()
     while True:
         message = await receive()
-        (watcher.start if message["type"] == "lifespan.startup" else watcher.stop)()
+        is_end = message["type"] == "lifespan.shutdown"
+        (watcher.stop if is_end else watcher.start)()
+        if is_end:
+            counters.flush()  # a forked process ends without what the interpreter does at its end otherwise
         await send({"type": f"{message['type']}.complete"})
-        if message["type"] == "lifespan.shutdown":
+        if is_end:
             return

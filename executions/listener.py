@@ -87,13 +87,13 @@ class Listener:
         Also whenever another listener has gone.
         """
         await in_thread(leases.forget_gone)
-        await in_thread(leases.release_unwanted, self.lease, types=self.types)
         held = await in_thread(leases.held, self.lease, types=self.types)
         await self._end(
             pk
             for pk, (version, task) in list(self._tasks.items())
             if held.get(pk) != version or task.done()
         )
+        await in_thread(leases.release_unwanted, self.lease, wanted=list(held))
         if surplus := list(held)[pulse.share :]:
             await self._end(surplus)
             await in_thread(leases.release, self.lease, surplus)

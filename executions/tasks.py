@@ -10,13 +10,14 @@ from celery import shared_task
 from celery.signals import (
     task_prerun,
     worker_init,
+    worker_process_shutdown,
     worker_ready,
     worker_shutdown,
     worker_shutting_down,
 )
 from django.db import close_old_connections
 
-from config.lib import threads, wake
+from config.lib import counters, threads, wake
 from executions import alert_mail, dispatcher, executor, heartbeats, prune, suspects, sweep, trying
 
 _heart = heartbeats.Heart()
@@ -90,3 +91,10 @@ def begin_to_beat(sender: Any, **_: Any) -> None:
 @worker_shutdown.connect
 def end_the_beat(**_: Any) -> None:
     _heart.stop()
+
+
+@worker_process_shutdown.connect
+@worker_shutdown.connect
+def hand_over_figures(**_: Any) -> None:
+    """A forked process ends without what the interpreter does at its end otherwise."""
+    counters.flush()

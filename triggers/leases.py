@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,9 +84,8 @@ def release(lease: uuid.UUID, ids: Iterable[uuid.UUID]) -> int:
     return _mine(lease).filter(pk__in=list(ids)).update(lease=None, works_since=None)
 
 
-def release_unwanted(lease: uuid.UUID, *, types: Sequence[str]) -> int:
-    """What is held and not to be watched any more: switched off, of another type."""
-    wanted = held(lease, types=types)
+def release_unwanted(lease: uuid.UUID, *, wanted: Collection[uuid.UUID]) -> int:
+    """What is held and not among those that are to be watched (`held`): switched off, of another type."""
     return _mine(lease).exclude(pk__in=wanted).update(lease=None, works_since=None)
 
 

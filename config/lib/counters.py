@@ -89,6 +89,7 @@ class _Box:
     def __init__(self) -> None:
         self.pid = os.getpid()  # a forked child counts for itself
         self._lock = threading.Lock()
+        self._sending = threading.Lock()  # who flushes waits for what is on its way
         self._amounts: defaultdict[Key, float] = defaultdict(float)
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="counters", daemon=True)
@@ -99,6 +100,10 @@ class _Box:
             self._amounts[key] += amount
 
     def flush(self) -> None:
+        with self._sending:
+            self._send()
+
+    def _send(self) -> None:
         with self._lock:
             amounts, self._amounts = self._amounts, defaultdict(float)
         if not amounts:

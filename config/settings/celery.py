@@ -45,6 +45,11 @@ CELERY_TASK_DEFAULT_EXCHANGE = CELERY_TASK_DEFAULT_ROUTING_KEY = f"{_QUEUE_PREFI
 CELERY_CONTROL_EXCHANGE = f"{_QUEUE_PREFIX}celery"
 # RabbitMQ: a worker notices after twice as many seconds that nobody is there any more.
 CELERY_BROKER_HEARTBEAT = 8
+# RabbitMQ holds a connection that died without a word for as long. Were the queue by which a worker hears commands that
+# connection's alone, the worker could not come back meanwhile, and would end itself. What is nobody's alone has to be
+# durable there, from 4.3 on; it goes ten seconds after its worker.
+CELERY_CONTROL_QUEUE_EXCLUSIVE = not ON_RABBITMQ
+CELERY_CONTROL_QUEUE_DURABLE = ON_RABBITMQ
 # A wake-up is not worth a write to the broker's disk.
 CELERY_TASK_DEFAULT_DELIVERY_MODE = "transient"
 CELERY_TASK_IGNORE_RESULT = True

@@ -1,4 +1,4 @@
-"""What tests of runs begin with: actions of their own, and an agent with one queued execution."""
+"""What tests of runs begin with: actions of their own, an agent with one queued execution, and what starts runs."""
 
 from __future__ import annotations
 
@@ -9,11 +9,17 @@ import pytest
 
 from agents import actions
 from agents.actions import Action, Effect
+from agents.models import Agent, AgentStatus
 from crm.models import Workspace
 from executions import dispatcher
 from executions.models import Execution
+from tests.agents.models import MakeProvider
+from tests.executions.offers import TEXT, Offer
 from tests.stories import MakeAgent, MakeTrigger
 from triggers import events
+from triggers.models import Trigger
+
+pytest.register_assert_rewrite("tests.executions.company")
 
 
 @pytest.fixture
@@ -50,5 +56,51 @@ def start(
         )
         dispatcher.dispatch()
         return Execution.objects.get(agent=agent)
+
+    return make
+
+
+@pytest.fixture
+def offer(acme: Workspace, make_provider: MakeProvider, make_trigger: MakeTrigger) -> Offer:
+    """`offer({"amount": AMOUNT})`: somebody wrote, and a run with this mapping is queued."""
+
+    def make(
+        mapping: dict[str, Any],
+        *,
+        steps: list[dict[str, Any]] | None = None,
+        text: str = TEXT,
+        agent: dict[str, Any] | None = None,
+        **trigger: Any,
+    ) -> Execution:
+        make_provider()
+        told = {"action": "notify", "params": {"message": "Offered: @inputs.amount"}}
+        fields = {"model": "local:small", "steps": [told] if steps is None else steps}
+        mine = Agent.objects.create(
+            workspace=acme, name="Buyer", status=AgentStatus.LIVE, **(fields | (agent or {}))
+        )
+        make_trigger(mine, "offer_made", input_mapping=mapping, **trigger)
+        events.emit(
+            "offer_made",
+            workspace_id=acme.pk,
+            payload={"mail": {"text": text, "from": "ann@example.org"}, "order": 7},
+        )
+        dispatcher.dispatch()
+        return Execution.objects.get()
+
+    return make
+
+
+@pytest.fixture
+def after(make_trigger: MakeTrigger) -> Callable[..., Trigger]:
+    """`after(first, then, status="any")`: `then` runs when a run of `first` has ended."""
+
+    def make(first: Agent, then: Agent, *, allow_reentry: bool = False, **config: Any) -> Trigger:
+        return make_trigger(
+            then,
+            f"end of {first.name}",
+            trigger_type="agent_completed",
+            allow_reentry=allow_reentry,
+            config={"source_agent_id": str(first.pk), **config},
+        )
 
     return make

@@ -3,59 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
 import uuid
-from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.db import transaction
-from django.db.models import F
 from rest_framework.test import APIClient
 
 from agents import blueprint
-from agents.llm import Usage, prices
-from agents.models import Agent, AgentStatus, ModelPrice, ModelProvider
+from agents.llm import Usage
+from agents.models import ModelPrice
 from config.lib import clock
-from crm.models import Contact, Workspace
-from executions import budgets, spending_days, waiting
-from executions.models import AgentGate, Alert, Execution, Reason, Spending, SpendingDay, Status
-from executions.pages import thinking
+from crm.models import Workspace
+from executions import budgets, waiting
+from executions.models import AgentGate, Alert, Execution, Reason, Spending, Status
 from executions.spending_days import Spent
-from tests.agents.models import MakeProvider
-from tests.agents.modelserver import Fault, ModelServer, Say
-from tests.stories import MakeAgent, MakeTrigger
+from tests.agents.modelserver import ModelServer, Say
+from tests.executions import thinkers
+from tests.executions.thinkers import COSTLY, LITTLE, NOTE, Run, Thinker, happen
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-Run = Callable[[], None]
-Thinker = Callable[..., Agent]
-NOTE = ("create_note", {"text": "again"})
-LITTLE = dt.timedelta(seconds=1)
-COSTLY: dict[str, Any] = {"input_tokens": 100, "output_tokens": 100}
-
-
-@pytest.fixture
-def thinker(acme: Workspace, make_provider: MakeProvider, make_trigger: MakeTrigger) -> Thinker:
-    """`thinker("Name", max_tokens_per_day=500)`: a live agent on the model server, with budgets."""
-
-    def make(name: str = "Thinker", **restrictions: Any) -> Agent:
-        if not ModelProvider.objects.exists():
-            make_provider()
-        agent = Agent(workspace=acme, status=AgentStatus.LIVE)
-        given = {"model": "local:small", "tools": ["create_note"], "restrictions": restrictions}
-        blueprint.store(agent, {"name": name, **given})
-        make_trigger(agent, "contact_created")
-        return agent
-
-    return make
-
-
-def happen(acme: Workspace, run: Run) -> Execution:
-    Contact.objects.create(workspace=acme, email=f"{Contact.objects.count()}@example.org")
-    run()
-    return Execution.objects.latest("position")
+thinker = thinkers.thinker
 
 
 def test_a_runaway_stops_one_call_after_its_budget(
@@ -193,60 +161,6 @@ def test_people_are_told_of_a_budget_that_was_used_up_when_it_was_set(
     assert Alert.objects.filter(kind="budget").count() == 1
 
 
-def test_money_follows_the_workspaces_own_prices(
-    acme: Workspace, brain: ModelServer, thinker: Thinker, run_everything_due: Run
-) -> None:
-    thinker(max_cost_per_day=0.25)
-    ModelPrice.objects.create(
-        workspace=acme, model="local:small", input_per_million=1000, output_per_million=2000
-    )
-    brain.say(Say("Fine.", **COSTLY))
-    assert happen(acme, run_everything_due).status == Status.COMPLETED
-    assert Spending.objects.get().cost == Decimal("0.3")
-    waits = happen(acme, run_everything_due)
-    assert (waits.status, waits.attempt) == (Status.QUEUED, 0)
-    waits = Execution.objects.select_related("agent", "trigger", "workspace").get(pk=waits.pk)
-    assert "Thinker has used up its budget of 0.25 dollars" in waiting.why(waits)
-
-
-def test_a_budget_of_money_lets_nothing_through_without_a_price(
-    acme: Workspace, brain: ModelServer, thinker: Thinker, run_everything_due: Run
-) -> None:
-    thinker(max_cost_per_run=1)
-    run = happen(acme, run_everything_due)
-    assert run.status == Status.FAILED
-    assert "Model prices" in run.error_message
-    assert brain.asked == []
-
-
-def test_what_is_under_way_counts_with_the_most_it_may_take(
-    acme: Workspace, thinker: Thinker
-) -> None:
-    agent = thinker(max_tokens_per_day=1000)
-    AgentGate.objects.get_or_create(agent=agent)
-    meter = budgets.RunMeter(acme.pk, agent.pk, agent.pk)
-
-    async def two() -> list[Any]:
-        most = Usage(600, 600)
-        asked = (meter.reserve("local:small", most=most) for _ in range(2))
-        return await asyncio.gather(*asked, return_exceptions=True)
-
-    outcomes = asyncio.run(two())
-    assert sum(isinstance(one, budgets.BudgetSpent) for one in outcomes) == 1
-    (ticket,) = (one for one in outcomes if isinstance(one, int))
-    asyncio.run(meter.settle(ticket, Usage(10, 5)))
-    assert budgets.of_day(agent, clock.now()).tokens == 15
-
-
-def test_a_call_that_was_not_answered_is_not_counted(
-    acme: Workspace, brain: ModelServer, thinker: Thinker, run_everything_due: Run
-) -> None:
-    thinker(max_tokens_per_day=1000)
-    brain.say(Fault.SERVER_ERROR)
-    happen(acme, run_everything_due)
-    assert Spending.objects.count() == 0
-
-
 def test_a_day_of_the_workspace_is_shared_by_its_agents(
     acme: Workspace, brain: ModelServer, thinker: Thinker, run_everything_due: Run
 ) -> None:
@@ -297,22 +211,6 @@ def test_a_workspaces_day_is_passed_by_one_call_at_most_however_many_run_side_by
     assert budgets.of_workspace_day(acme, clock.now()) == Spent(500, Decimal("0.5"), 5)
 
 
-def test_who_waits_only_for_calls_under_way_asks_again_soon(
-    acme: Workspace, thinker: Thinker
-) -> None:
-    agent = thinker(max_tokens_per_day=1000)
-    meter = budgets.RunMeter(acme.pk, agent.pk, uuid.uuid4())
-    ticket = meter._reserve("local:small", Usage(600, 600))
-    with pytest.raises(budgets.BudgetSpent) as refused:
-        meter._reserve("local:small", Usage(1, 1))
-    assert refused.value.until <= clock.now() + budgets.LOOK_SOON
-    budgets._settle(ticket, Usage(600, 600))
-    with pytest.raises(budgets.BudgetSpent) as refused:
-        meter._reserve("local:small", Usage(1, 1))
-    midnight = acme.next_midnight(clock.now())
-    assert refused.value.until > min(midnight, clock.now() + budgets.LOOK_SOON) - LITTLE
-
-
 def test_drafts_count_in_the_day_of_the_workspace_and_wait_for_nothing(acme: Workspace) -> None:
     Workspace.objects.filter(pk=acme.pk).update(budgets={"max_tokens_per_day": 100})
     meter = budgets.WorkspaceMeter(acme.pk)
@@ -326,166 +224,3 @@ def test_drafts_count_in_the_day_of_the_workspace_and_wait_for_nothing(acme: Wor
         asyncio.run(twice())
     call = Spending.objects.get()
     assert (call.agent_id, call.execution_id, call.is_settled) == (None, None, True)
-
-
-def test_sums_of_days_follow_their_calls(acme: Workspace, thinker: Thinker) -> None:
-    """Also where the first call of a day comes after others, as when the timezone was changed."""
-    agent = thinker()
-    meter = budgets.RunMeter(acme.pk, agent.pk, uuid.uuid4())
-
-    async def call(used: Usage | None) -> None:
-        await meter.settle(await meter.reserve("local:small", most=Usage(600, 600)), used)
-
-    asyncio.run(call(Usage(10, 5)))
-    asyncio.run(call(None))
-    Workspace.objects.filter(pk=acme.pk).update(timezone="Pacific/Kiritimati")
-    asyncio.run(call(Usage(1, 2)))
-    acme.refresh_from_db()
-    since = acme.midnight(clock.now())
-    lately = Spending.objects.filter(at__gte=since)
-    expected = sum(one.input_tokens + one.output_tokens for one in lately)
-    agent = Agent.objects.select_related("workspace").get(pk=agent.pk)
-    for spent in (
-        budgets.of_day(agent, clock.now()),
-        budgets.of_workspace_day(acme, clock.now()),
-    ):
-        assert (spent.tokens, spent.calls, spent.unpriced) == (
-            expected,
-            lately.count(),
-            len(lately),
-        )
-
-
-def test_a_call_is_settled_in_the_day_in_which_it_began(acme: Workspace, thinker: Thinker) -> None:
-    agent = thinker(max_tokens_per_day=100)
-    meter = budgets.RunMeter(acme.pk, agent.pk, uuid.uuid4())
-    ticket = asyncio.run(meter.reserve("local:small", most=Usage(600, 600)))
-    day = dt.timedelta(days=1)
-    Spending.objects.update(at=F("at") - day)
-    SpendingDay.objects.update(
-        began_at=F("began_at") - day, until=F("until") - day, date=clock.now().date() - day
-    )
-    asyncio.run(meter.settle(ticket, Usage(60, 40)))
-    assert set(SpendingDay.objects.values_list("tokens", flat=True)) == {100}
-    assert budgets.of_day(agent, clock.now()).tokens == 0
-    assert Alert.objects.count() == 0, "yesterday is over"
-
-
-def test_reserving_costs_few_queries(
-    acme: Workspace, thinker: Thinker, django_assert_num_queries: Any
-) -> None:
-    """Neither more for more calls: the sums of a day are a row each."""
-    agent = thinker(max_tokens_per_day=10**9)
-    meter = budgets.RunMeter(acme.pk, agent.pk, uuid.uuid4())
-    ticket = meter._reserve("local:small", Usage(1, 1))
-    budgets._settle(ticket, Usage(1, 1))
-    with django_assert_num_queries(8):  # begin, commit, price, clock, gate, days, call, sums
-        ticket = meter._reserve("local:small", Usage(1, 1))
-    with django_assert_num_queries(8):  # begin, commit, call, price, days, call, sums, agent
-        budgets._settle(ticket, Usage(1, 1))
-
-
-def test_a_day_of_models_without_a_price_is_told_where_the_workspace_counts_money(
-    acme: Workspace, brain: ModelServer, thinker: Thinker, run_everything_due: Run
-) -> None:
-    thinker()
-    Workspace.objects.filter(pk=acme.pk).update(budgets={"max_cost_per_day": 5})
-    run = happen(acme, run_everything_due)
-    assert run.status == Status.FAILED
-    assert "The workspace Acme has a budget of money" in run.error_message
-    assert brain.asked == []
-
-
-def test_steps_and_runs_say_what_they_cost(
-    acme: Workspace, brain: ModelServer, thinker: Thinker, run_everything_due: Run, api: Any
-) -> None:
-    thinker()
-    brain.say(Say(calls=[NOTE], **COSTLY), Say("Fine.", **COSTLY))
-    unpriced = happen(acme, run_everything_due)
-    assert unpriced.usage["cost"] is None
-    ModelPrice.objects.create(
-        workspace=acme, model="local:small", input_per_million=1, output_per_million=2
-    )
-    brain.say(Say(calls=[NOTE], **COSTLY), Say("Fine.", **COSTLY))
-    run = happen(acme, run_everything_due)
-    told = api.get(f"/api/v1/executions/{run.pk}").json()
-    assert told["usage"] == {
-        "model_calls": 2, "input_tokens": 200, "output_tokens": 200, "cost": 0.0006
-    }  # fmt: skip
-    costs = [step["usage"].get("cost") for step in told["steps"]]
-    assert costs == [0.0003, None, 0.0003]
-
-
-def test_a_failure_keeps_what_the_model_was_asked_and_what_it_said(
-    acme: Workspace, brain: ModelServer, thinker: Thinker, run_everything_due: Run
-) -> None:
-    agent = thinker()
-    schema = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
-    blueprint.store(agent, {"output_schema": schema, "instructions": "Count."})
-    brain.say(Say("About seven, I think."))
-    run = happen(acme, run_everything_due)
-    assert "It answered: About seven, I think." in run.error_message
-    step = run.steps.get()
-    assert step.request["instructions"] == "Count."
-    assert "About seven" in step.error_message
-
-
-def test_an_answer_of_no_use_is_paid_for_all_the_same(
-    acme: Workspace, brain: ModelServer, thinker: Thinker, run_everything_due: Run
-) -> None:
-    thinker()
-    brain.say(Say("", **COSTLY))
-    run = happen(acme, run_everything_due)
-    assert run.status == Status.FAILED
-    assert run.usage["input_tokens"] == 100
-
-
-def test_the_dashboard_draws_what_was_spent(
-    acme: Workspace, owner: Any, client: Any, make_agent: MakeAgent, django_assert_num_queries: Any
-) -> None:
-    client.force_login(owner)
-    assert "Language models" not in client.get("/").content.decode()
-    agent, gone = make_agent("Spends most"), uuid.uuid4()
-    now = clock.now()
-    for ago, who, tokens, cost in (
-        (0, agent.pk, 4_000, Decimal("1.25")),
-        (0, gone, 200, None),
-        (3, agent.pk, 50_000, Decimal("0.004125")),
-        (20, agent.pk, 10**9, Decimal(1000)),
-    ):
-        at = now - dt.timedelta(days=ago)
-        with transaction.atomic():
-            days = spending_days.lock(acme, [who, None], now=at)
-            spending_days.add(days, Spent(tokens, cost or Decimal(0), 1, int(cost is None)))
-    with django_assert_num_queries(3):
-        found = thinking.card(acme, now=now)
-    assert found is not None
-    assert found.today == Spent(4_200, Decimal("1.25"), 2, 1)
-    assert [bar.height for bar in found.tokens.bars] == [60.0, 5.04]
-    assert (found.tokens.line, found.tokens.budget) == (None, None)
-    assert [(one.name, one.share) for one in found.top] == [
-        ("Spends most", 100),
-        ("An agent that was deleted", 0),
-    ]
-    acme.budgets = {"max_tokens_per_day": 100_000, "max_cost_per_day": 500}
-    found = thinking.card(acme, now=now)
-    assert found is not None
-    assert found.cost is not None
-    assert [bar.height for bar in found.tokens.bars] == [30.0, 2.52]
-    assert found.tokens.line == 0.0
-    assert found.cost.line is None, "far above the bars"
-    acme.save()
-    page = client.get("/").content.decode()
-    told = "Today: 4,200 tokens in 2 calls, 1.25 dollars and 1 call without a known price"
-    assert told in page
-    assert "budget 100,000" in page
-
-
-def test_generally_known_prices(acme: Workspace) -> None:
-    million = Usage(1_000_000, 1_000_000)
-    assert prices.cost_of(acme.pk, "offline:rules", million) == 0
-    known = prices.cost_of(acme.pk, "openai:gpt-5", million)
-    assert known is not None
-    assert known > 1
-    assert prices.cost_of(acme.pk, "openai:no-such-model", million) is None
-    assert prices.cost_of(acme.pk, "our-vllm:llama", million) is None

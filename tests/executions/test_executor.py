@@ -1,32 +1,19 @@
+"""A run: its steps in order, each written down, and what becomes of it when one fails or waits."""
+
 from __future__ import annotations
 
 import asyncio
 import datetime as dt
-import uuid
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import pytest
 
 from agents.actions import ActionFailed, Effect, Scene
 from config.lib import clock
-from config.lib.threads import in_thread
 from crm.models import Note, Workspace
-from executions import executor, launch, performing, queue, reaper, sweep
-from executions.models import (
-    AgentGate,
-    Alert,
-    AlertKind,
-    Execution,
-    Losses,
-    Reason,
-    Status,
-    Step,
-    StepState,
-    TriggerGate,
-)
-from triggers import events
+from executions import performing
+from executions.models import Execution, Status, Step, StepState, TriggerGate
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Run = Callable[[], None]
@@ -186,31 +173,6 @@ def test_a_run_that_takes_too_long_is_stopped(
     assert execution.steps.get().state == StepState.UNKNOWN
 
 
-def test_a_running_run_is_cancelled(
-    start: Callable[..., Execution], act: Callable[..., None], run_everything_due: Run
-) -> None:
-    async def cancel_self(scene: Scene, params: dict[str, Any]) -> None:
-        await in_thread(Execution.objects.request_cancel, scene.execution_id)
-        await asyncio.sleep(30)
-
-    act("patient", cancel_self, effect=Effect.REPEATABLE)
-    execution = start({"action": "patient"})
-    run_everything_due()
-    execution.refresh_from_db()
-    assert execution.status == Status.CANCELLED
-
-
-def test_a_queued_run_is_cancelled_at_once(
-    start: Callable[..., Execution], run_everything_due: Run
-) -> None:
-    execution = start({"action": "notify", "params": {"message": "Hi"}})
-    assert launch.cancel(execution)
-    run_everything_due()
-    execution.refresh_from_db()
-    assert execution.status == Status.CANCELLED
-    assert not launch.cancel(execution)
-
-
 def test_waiting_frees_the_place_and_goes_on(
     start: Callable[..., Execution], run_everything_due: Run
 ) -> None:
@@ -245,159 +207,3 @@ def test_writes_and_their_journal_are_one_transaction(
     run_everything_due()
     assert not Note.objects.exists()
     assert execution.steps.get().state == StepState.FAILED
-
-
-def test_a_late_worker_writes_nothing(
-    start: Callable[..., Execution], act: Callable[..., None], run_everything_due: Run
-) -> None:
-    """Its lease was given to somebody else while it hung."""
-
-    async def hang(scene: Scene, params: dict[str, Any]) -> None:
-        await in_thread(Execution.objects.update, lease=uuid.uuid4())
-
-    act("hang", hang, effect=Effect.NONE)
-    execution = start({"action": "hang"}, {"action": "create_note", "params": {"text": "late"}})
-    executor.drain()
-    execution.refresh_from_db()
-    assert execution.status == Status.RUNNING
-    assert not Note.objects.exists()
-
-
-def test_a_late_end_is_refused_and_told(
-    start: Callable[..., Execution], act: Callable[..., None], caplog: pytest.LogCaptureFixture
-) -> None:
-    async def hang(scene: Scene, params: dict[str, Any]) -> None:
-        await in_thread(Execution.objects.update, lease=uuid.uuid4())
-
-    act("hang", hang, effect=Effect.NONE)
-    execution = start({"action": "hang"})
-    executor.drain()
-    execution.refresh_from_db()
-    assert execution.status == Status.RUNNING
-    (said,) = [one for one in caplog.records if "late ends were refused" in one.message]
-    assert vars(said)["runs"] == 1
-
-
-class TestLostWorkers:
-    """A worker that dies is noticed by its heartbeat, on the reaper's own clock."""
-
-    @pytest.fixture(autouse=True)
-    def forget(self) -> None:
-        reaper._seen.clear()
-
-    def die(self, now: float = 0.0) -> None:
-        """Its lease is seen standing still, doubted, and given up."""
-        for seconds in (0, 41, 62):
-            reaper.reap(monotonic=partial(float, now + seconds))
-
-    def claim(self, **more: Any) -> list[uuid.UUID]:
-        AgentGate.objects.update(next_eligible_at=clock.now())
-        return queue.claim(lease=uuid.uuid4(), worker="w", places=10, **more)
-
-    def test_its_runs_go_on_alone(
-        self, run_everything_due: Run, start: Callable[..., Execution]
-    ) -> None:
-        execution = start({"action": "notify", "params": {"message": "Hi"}})
-        self.claim()
-        self.die()
-        execution.refresh_from_db()
-        assert (execution.status, execution.losses, execution.resumes) == (Status.QUEUED, 1, True)
-        assert executor.drain() == 0
-        assert executor.drain(slots=1, suspects=True) == 1
-        execution.refresh_from_db()
-        assert (execution.status, execution.attempt) == (Status.COMPLETED, 1)
-
-    def test_a_worker_of_short_runs_keeps_them(self, start: Callable[..., Execution]) -> None:
-        """None lives long enough to beat, and each look finds another one, at the same pulse."""
-        lease = uuid.uuid4()
-        for number, seconds in enumerate(range(0, 300, 20)):
-            start({"action": "notify", "params": {"message": "Hi"}}, name=f"Short{number}")
-            AgentGate.objects.update(next_eligible_at=clock.now())
-            assert len(queue.claim(lease=lease, worker="w", places=10)) == 1
-            assert reaper.reap(monotonic=partial(float, seconds)) == 0
-            Execution.objects.running_under(lease).update(status=Status.COMPLETED, lease=None)
-
-    def test_a_beating_worker_keeps_its_runs(self, start: Callable[..., Execution]) -> None:
-        execution = start({"action": "notify", "params": {"message": "Hi"}})
-        self.claim()
-        reaper.reap(monotonic=lambda: 0)
-        execution.refresh_from_db()
-        Execution.objects.beat(execution.lease)  # type: ignore[arg-type]
-        assert reaper.reap(monotonic=lambda: 61) == 0
-
-    def test_twice_alone_is_poison(self, start: Callable[..., Execution]) -> None:
-        execution = start({"action": "notify", "params": {"message": "Hi"}})
-        self.claim()
-        for number in range(3):
-            self.die(now=number * 1000)
-            self.claim(losses=Losses.MORE if number else Losses.ONE)
-        execution.refresh_from_db()
-        assert (execution.status, execution.reason) == (Status.FAILED, Reason.POISON)
-
-    def test_a_started_step_outside_needs_a_person(self, start: Callable[..., Execution]) -> None:
-        execution = start({"action": "send_email", "params": {}})
-        self.claim()
-        Step.objects.create(
-            execution=execution,
-            number=1,
-            kind="send_email",
-            effect="outside",
-            idempotency_key="k",
-            state=StepState.STARTED,
-            started_at=clock.now(),
-        )
-        self.die()
-        execution.refresh_from_db()
-        assert execution.status == Status.INTERRUPTED
-        assert execution.steps.get().state == StepState.UNKNOWN
-
-
-def test_the_sweep_finds_what_no_message_told(
-    start: Callable[..., Execution], acme: Workspace, run_everything_due: Run
-) -> None:
-    execution = start({"action": "notify", "params": {"message": "Hi"}})
-    AgentGate.objects.update(next_eligible_at=None)
-    assert executor.drain() == 0
-    sweep.sweep()
-    assert executor.drain() == 1
-    execution.refresh_from_db()
-    assert execution.status == Status.COMPLETED
-
-
-def test_a_deleted_trigger_leaves_its_history(
-    start: Callable[..., Execution], run_everything_due: Run
-) -> None:
-    execution = start({"action": "notify", "params": {"message": "Hi"}})
-    assert execution.trigger is not None
-    execution.trigger.delete()
-    run_everything_due()
-    execution.refresh_from_db()
-    assert (execution.status, execution.reason) == (Status.SKIPPED, Reason.TRIGGER_DISABLED)
-    assert execution.trigger_name == "A on sale_a"
-
-
-def test_a_trigger_that_fails_again_and_again_stops(
-    acme: Workspace,
-    start: Callable[..., Execution],
-    act: Callable[..., None],
-    run_everything_due: Run,
-) -> None:
-    async def fail(scene: Scene, params: dict[str, Any]) -> None:
-        raise ActionFailed("no such place")
-
-    act("fail", fail)
-    trigger = start({"action": "fail"}).trigger
-    assert trigger is not None
-    for _ in range(6):
-        events.emit("sale_a", workspace_id=acme.pk, payload={})
-        run_everything_due()
-    trigger.refresh_from_db()
-    assert trigger.status == "error"
-    assert trigger.last_error.endswith("no such place")
-    assert Alert.objects.get().kind == AlertKind.TRIGGER_ERROR
-    assert Execution.objects.filter(status=Status.FAILED).count() == 5
-    assert Execution.objects.filter(reason=Reason.TRIGGER_ERROR).count() == 2
-    launch.resume(trigger)
-    events.emit("sale_a", workspace_id=acme.pk, payload={})
-    run_everything_due()
-    assert Execution.objects.filter(status=Status.FAILED).count() == 6

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from itertools import count
 from typing import Any
 
@@ -103,7 +103,8 @@ def test_the_scheduler_ticks_on() -> None:
     with time_machine.travel(NOON, tick=False) as traveller:
 
         def starts_and_ticks() -> None:
-            assert Ticking().ticks_within(traveller, seconds=4) >= 2
+            with closing(Ticking()) as scheduler:
+                assert scheduler.ticks_within(traveller, seconds=4) >= 2
 
         for _ in each_cut(starts_and_ticks):
             continue

@@ -2,71 +2,24 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Callable
-from typing import Any
-
 import pytest
-from django.contrib.auth.models import User
-from django.db import connection
-from pytest_django import DjangoAssertNumQueries, Settings
+from pytest_django import Settings
 from rest_framework.test import APIClient
 
-from agents import blueprint as agent_blueprint
-from agents.models import Agent, AgentStatus
+from agents.models import Agent
 from config.lib import clock
 from crm.models import Workspace
-from executions import budgets, launch, sweep, trying
-from executions.models import Alert, AlertKind, AuditEntry, Spending
-from tests.agents.models import MakeProvider
-from tests.agents.modelserver import Fault, ModelServer, Reply, Say
-from tests.conftest import MakeClient, MakeMember
+from executions import launch, trying
+from executions.models import Spending
+from tests.agents.modelserver import Fault, ModelServer, Say
+from tests.executions import examples
+from tests.executions.examples import ASKED, URL, body_of, by_words, verdict
 from triggers import trials
 from triggers.models import ConditionTrial, Trigger, TriggerStatus
 from triggers.problems import ExamplesFailed, ExamplesUntried
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-URL = "/api/v1/triggers"
-ASKED: dict[str, Any] = {
-    "type": "llm",
-    "description": "The message asks for prices.",
-    "context_fields": ["form.fields.message"],
-    "examples": [
-        {"input": "What does it cost?", "expected": True},
-        {"input": "Thank you for the cake", "expected": False},
-    ],
-}
-
-
-def verdict(match: bool, confidence: float = 0.9) -> Say:
-    said = {"match": match, "reason": "So it says.", "evidence": "", "confidence": confidence}
-    return Say(calls=[("answer", said)])
-
-
-def by_words(*words: str) -> Callable[[dict[str, Any]], Reply]:
-    """A model that says yes where the data has one of the words."""
-    return lambda body: verdict(any(word in str(body["messages"][-1]) for word in words))
-
-
-@pytest.fixture
-def thinker(acme: Workspace, make_provider: MakeProvider, brain: ModelServer) -> Agent:
-    make_provider()
-    brain.think = by_words("cost", "price")
-    agent = Agent(workspace=acme, status=AgentStatus.LIVE)
-    agent_blueprint.store(agent, {"name": "Sales", "model": "local:small"})
-    return agent
-
-
-def body_of(agent: Agent, **fields: Any) -> dict[str, Any]:
-    return {
-        "name": "Prices",
-        "agent_id": str(agent.pk),
-        "trigger_type": "event",
-        "config": {"event_type": "form_submitted"},
-        "conditions": ASKED,
-        **fields,
-    }
+thinker = examples.thinker
 
 
 def test_an_enabled_trigger_is_tried_before_it_is_stored(
@@ -129,147 +82,6 @@ def test_a_share_of_the_examples_may_be_enough(
     assert list(bad.json()["details"]) == ["examples_pass_rate"]
 
 
-def test_it_waits_for_a_model_that_is_away(
-    api: APIClient, thinker: Agent, brain: ModelServer
-) -> None:
-    brain.think = lambda _body: Fault.SERVER_ERROR
-    answer = api.post(URL, body_of(thinker))
-    assert answer.status_code == 201, answer.content
-    told = answer.json()
-    assert told["enabled"] is False
-    assert "Stored paused" in told["warnings"][0]
-    assert told["examples"]["activates_when_tried"] is True
-    refused = api.post(f"{URL}/{told['id']}/enable")
-    assert (refused.status_code, refused.json()["error_code"]) == (409, "examples_untried")
-
-    brain.think = by_words("cost")
-    ConditionTrial.objects.update(due_at=clock.now())
-    assert trying.try_due() == 1
-    assert api.get(f"{URL}/{told['id']}").json()["enabled"] is True
-
-
-def test_who_pauses_it_does_not_want_it_any_more(
-    api: APIClient, thinker: Agent, brain: ModelServer
-) -> None:
-    brain.think = lambda _body: Fault.SERVER_ERROR
-    pk = api.post(URL, body_of(thinker)).json()["id"]
-    api.post(f"{URL}/{pk}/pause")
-    brain.think = by_words("cost")
-    ConditionTrial.objects.update(due_at=clock.now())
-    assert trying.try_due() == 1
-    assert api.get(f"{URL}/{pk}").json()["enabled"] is False
-
-
-def test_sending_back_what_was_answered_goes_on_waiting(
-    api: APIClient, thinker: Agent, brain: ModelServer
-) -> None:
-    brain.think = lambda _body: Fault.SERVER_ERROR
-    told = api.post(URL, body_of(thinker)).json()
-    again = api.put(f"{URL}/{told['id']}", {"enabled": told["enabled"], "description": "Prices"})
-    assert again.json()["examples"]["activates_when_tried"] is True
-
-
-def test_what_waited_and_fails_stays_paused_and_says_so(
-    api: APIClient, thinker: Agent, brain: ModelServer
-) -> None:
-    brain.think = lambda _body: Fault.SERVER_ERROR
-    pk = api.post(URL, body_of(thinker)).json()["id"]
-    brain.think = by_words("cake")
-    ConditionTrial.objects.update(due_at=clock.now())
-    trying.try_due()
-    told = api.get(f"{URL}/{pk}").json()
-    assert (told["enabled"], told["examples"]["activates_when_tried"]) == (False, False)
-    assert "stays paused" in Alert.objects.get().message
-
-
-def test_a_paused_trigger_is_tried_in_the_background(api: APIClient, thinker: Agent) -> None:
-    pk = api.post(URL, body_of(thinker, enabled=False)).json()["id"]
-    assert ConditionTrial.objects.get().tried_at is None
-    assert (trying.try_due(), trying.try_due()) == (1, 0)
-    told = api.get(f"{URL}/{pk}").json()
-    assert (told["examples"]["state"], told["enabled"]) == ("passed", False)
-
-
-def test_a_new_model_is_tried_and_stops_nobody(
-    api: APIClient, acme: Workspace, thinker: Agent, brain: ModelServer
-) -> None:
-    pk = api.post(URL, body_of(thinker)).json()["id"]
-    sweep.try_changed_models()
-    assert trying.try_due() == 0, "nothing is due"
-    brain.think = by_words("cake")
-    agent_blueprint.store(thinker, {"model": "local:smaller"})
-    sweep.try_changed_models()
-    assert trying.try_due() == 1
-    told = api.get(f"{URL}/{pk}").json()
-    assert (told["enabled"], told["examples"]["state"]) == (True, "failed")
-    checks = {one["check"]: one for one in api.get(f"{URL}/{pk}/status").json()["diagnosis"]}
-    assert checks["examples"]["ok"], "it listens all the same"
-    assert "0 of 2" in checks["examples"]["message"]
-    alert = Alert.objects.get(kind=AlertKind.EXAMPLES)
-    assert "It goes on" in alert.message
-    assert api.patch(f"{URL}/{pk}", {"name": "Renamed"}).status_code == 200
-    api.post(f"{URL}/{pk}/pause")
-    assert api.post(f"{URL}/{pk}/enable").status_code == 400
-
-    agent_blueprint.store(thinker, {"model": ""})
-    acme.default_model = "local:large"
-    acme.save()
-    brain.think = by_words("cost")
-    sweep.try_changed_models()
-    assert trying.try_due() == 1
-    alert.refresh_from_db()
-    assert alert.resolved_at is not None
-    assert api.post(f"{URL}/{pk}/enable").status_code == 200
-
-
-def test_a_new_model_is_tried_by_one_process(
-    api: APIClient, thinker: Agent, brain: ModelServer
-) -> None:
-    api.post(URL, body_of(thinker))
-    agent_blueprint.store(thinker, {"model": "local:smaller"})
-    sweep.try_changed_models()
-    meanwhile: list[int] = []
-
-    def think(_body: dict[str, Any]) -> Reply:
-        meanwhile.append(ConditionTrial.objects.due(clock.now()).count())
-        connection.close()  # of the server's thread
-        return verdict(True)
-
-    brain.think = think
-    assert trying.try_due() == 1
-    assert meanwhile == [0, 0], "another worker would try it as well"
-
-
-def test_models_are_looked_at_now_and_then(
-    thinker: Agent,
-    api: APIClient,
-    django_assert_num_queries: DjangoAssertNumQueries,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(sweep, "_models_seen_at", None)
-    api.post(URL, body_of(thinker))
-    with django_assert_num_queries(1):
-        sweep.try_changed_models_if_due(monotonic=lambda: 100.0)
-        sweep.try_changed_models_if_due(monotonic=lambda: 129.0)
-    agent_blueprint.store(thinker, {"model": "local:smaller"})
-    sweep.try_changed_models_if_due(monotonic=lambda: 130.0)
-    assert ConditionTrial.objects.due(clock.now()).count() == 1
-
-
-def test_an_outage_stops_nobody(api: APIClient, thinker: Agent, brain: ModelServer) -> None:
-    pk = api.post(URL, body_of(thinker)).json()["id"]
-    brain.think = lambda _body: Fault.SERVER_ERROR
-    agent_blueprint.store(thinker, {"model": "local:smaller"})
-    sweep.try_changed_models()
-    trying.try_due()
-    told = api.get(f"{URL}/{pk}").json()
-    assert (told["enabled"], told["examples"]["state"]) == (True, "untried")
-    assert told["examples"]["questions"][0]["error"]
-    row = ConditionTrial.objects.get()
-    assert row.due_at is not None
-    assert row.due_at > clock.now() + dt.timedelta(seconds=50)
-
-
 def test_a_change_of_the_words_is_tried_before_it_counts(
     api: APIClient, thinker: Agent, brain: ModelServer
 ) -> None:
@@ -316,85 +128,6 @@ def test_examples_are_tried_side_by_side_and_not_for_long(
     answer = api.post(URL, body_of(thinker, name="Late"))
     assert (answer.status_code, answer.json()["enabled"]) == (201, False)
     assert "did not answer within 0.5 s" in answer.json()["warnings"][0]
-
-
-def test_a_spent_budget_leaves_it_untried(
-    api: APIClient, thinker: Agent, brain: ModelServer
-) -> None:
-    agent_blueprint.store(thinker, {"restrictions": {"max_tokens_per_day": 5}})
-    answer = api.post(URL, body_of(thinker))
-    assert answer.json()["enabled"] is False
-    assert "budget of 5 tokens" in answer.json()["warnings"][0]
-    assert len(brain.asked) == 1
-    assert budgets.of_day(thinker, clock.now()).calls == 1
-
-
-def test_without_a_model_it_waits_and_says_what_to_do(api: APIClient, acme: Workspace) -> None:
-    agent = Agent.objects.create(workspace=acme, name="Mute", status=AgentStatus.LIVE)
-    answer = api.post(URL, body_of(agent))
-    assert (answer.status_code, answer.json()["enabled"]) == (201, False)
-    assert "No model is set up" in answer.json()["warnings"][0]
-
-
-def test_trying_by_hand_is_in_the_trail_and_bounded(
-    api: APIClient, thinker: Agent, client_of: MakeClient, member: MakeMember, settings: Settings
-) -> None:
-    pk = api.post(URL, body_of(thinker, enabled=False)).json()["id"]
-    assert api.post(f"{URL}/{pk}/try-conditions").json()["passed"] == 2
-    assert AuditEntry.objects.filter(verb="try_conditions").count() == 1
-    bob: User = member("bob")
-    reader = client_of(bob, scopes=["read"])
-    assert reader.post(f"{URL}/{pk}/try-conditions").status_code == 403
-    assert reader.get(f"{URL}/{pk}/try-conditions").status_code == 200
-    settings.TRY_PER_MINUTE = 1
-    runner = client_of(bob, scopes=["read", "run"])
-    answers = [runner.post(f"{URL}/{pk}/try-conditions").status_code for _ in range(2)]
-    assert answers == [200, 429]
-
-
-def test_some_conditions_may_be_tried_alone(
-    api: APIClient, thinker: Agent, brain: ModelServer
-) -> None:
-    both = {
-        "type": "combined",
-        "logic": "AND",
-        "conditions": [ASKED, {**ASKED, "description": "A price is asked."}],
-    }
-    told = api.post(URL, body_of(thinker, enabled=False, conditions=both)).json()
-    paths = [one["path"] for one in told["examples"]["questions"]]
-    assert len(paths) == 2
-    address = f"{URL}/{told['id']}/try-conditions"
-    refusals: list[Any] = [
-        {"paths": ["nowhere"]},
-        {"paths": []},
-        {"paths": "all"},
-        {"path": ""},
-        [1],
-    ]
-    for wrong in refusals:
-        refused = api.post(address, wrong)
-        assert (refused.status_code, refused.json()["error_code"]) == (400, "invalid"), wrong
-    assert brain.asked == []
-    answer = api.post(address, {"paths": paths[1:]}).json()
-    assert [one["total"] for one in answer["questions"]] == [0, 2]
-    assert len(brain.asked) == 2
-
-
-def test_conditions_are_tried_before_there_is_a_trigger(
-    api: APIClient, thinker: Agent, client_of: MakeClient, owner: User
-) -> None:
-    body = {"conditions": [ASKED], "agent_id": str(thinker.pk), "try": True}
-    answer = api.post(f"{URL}/validate-conditions", body)
-    assert answer.status_code == 200, answer.content
-    (question,) = answer.json()["examples"]
-    assert (question["passed"], question["total"], question["path"]) == (2, 2, "rules[0]")
-    assert Spending.objects.count() == 2
-    assert not ConditionTrial.objects.exists()
-    for wrong in ({"try": "yes"}, {"agent_id": None}, {"agent_id": "x"}):
-        refused = api.post(f"{URL}/validate-conditions", {**body, **wrong})
-        assert refused.status_code == 400, refused.content
-    reader = client_of(owner, scopes=["read"])
-    assert reader.post(f"{URL}/validate-conditions", body).status_code == 403
 
 
 def test_launch_refuses_what_was_not_tried(acme: Workspace, thinker: Agent, api: APIClient) -> None:

@@ -93,6 +93,8 @@ class Stream:
         self, *to: str, per_second: float, senders: int = 8, is_signed: bool = True
     ) -> None:
         self.answers: list[Answer] = []
+        self.pace = 0.0  # answers a second, once it is stopped
+        self._began = time.monotonic()
         self._to, self._is_signed = to, is_signed
         self._pause = senders / per_second
         self._over = threading.Event()
@@ -110,6 +112,8 @@ class Stream:
         self._over.set()
         for thread in self._threads:
             thread.join()
+        if not self.pace:
+            self.pace = len(self.answers) / (time.monotonic() - self._began)
         return self.answers
 
 

@@ -119,11 +119,20 @@ def answers(url: str) -> bool:
 
 def waiting(broker: amqp.Connection, queue: str) -> int:
     """Messages that it holds in this queue for whoever comes next."""
+    return _looked_at(broker, queue)[1]
+
+
+def consumers(broker: amqp.Connection, queue: str) -> int:
+    """How many listen at this queue."""
+    return _looked_at(broker, queue)[2]
+
+
+def _looked_at(broker: amqp.Connection, queue: str) -> tuple[str, int, int]:
+    """Its name, messages and consumers: none where nobody has asked for it yet."""
     try:
-        found = broker.channel().queue_declare(queue, passive=True)
-    except amqp.NotFound:  # nobody has asked for it yet
-        return 0
-    return found[1] if found else 0
+        return broker.channel().queue_declare(queue, passive=True) or (queue, 0, 0)
+    except amqp.NotFound:
+        return queue, 0, 0
 
 
 def purge(broker: amqp.Connection, prefix: str) -> int:

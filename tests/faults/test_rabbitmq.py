@@ -186,9 +186,16 @@ def test_a_broker_that_hangs_holds_up_no_save(system: Installation) -> None:
 
 
 def test_connections_that_died_without_a_word_are_made_anew(system: Installation) -> None:
-    """Nothing tells their two ends: heartbeats and confirmations that do not come do."""
+    """Nothing tells their two ends: heartbeats and confirmations that do not come do.
+
+    RabbitMQ may hold the old connection, and the worker's own queue with it, when the new one comes.
+    """
+    names = ("worker", "agents", "alone", "beat")
+    before = system.children(*names)
     system.wire.forget()
     assert system.save("Lost") < SAVED_SECONDS
     system.wait_for_run("Lost", seconds=90)
     system.save("Found")
     system.wait_for_run("Found", seconds=30)
+    assert len(before) == len(names)
+    assert sorted(system.children(*names)) == sorted(before), "one ended"

@@ -10,6 +10,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from config.lib import counters
 from executions.canary_watch import Watcher
 from executions.listener import Listener
 
@@ -28,5 +29,8 @@ async def _listen() -> None:
         loop.add_signal_handler(number, listener.stop)
     watcher = Watcher()
     watcher.start()
-    await listener.run()
-    watcher.stop()
+    try:
+        await listener.run()
+    finally:
+        watcher.stop()
+        counters.flush()  # a forked process ends without what the interpreter does at its end otherwise

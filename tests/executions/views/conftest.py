@@ -1,4 +1,4 @@
-"""An agent with a trigger, and rows of the past."""
+"""An agent with a trigger, rows of the past, and a workspace with a model of its own."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 from agents.models import Agent, AgentStatus
 from crm.models import Workspace
 from executions.models import Execution, Status
+from tests.agents.models import MakeProvider
 from triggers import blueprint, events
 from triggers.models import Event, Trigger
 
@@ -77,3 +78,12 @@ def make_execution(trigger: Trigger, event: Event) -> MakeExecution:
         return Execution.objects.create(**values | fields)
 
     return make
+
+
+@pytest.fixture
+def local(make_provider: MakeProvider, acme: Workspace) -> Workspace:
+    """Acme with the local model as its default."""
+    make_provider()
+    acme.default_model = "local:small"
+    acme.save()
+    return acme

@@ -1,4 +1,4 @@
-"""Triggers over REST."""
+"""Triggers over REST: written, switched on and off, and who may do so."""
 
 from __future__ import annotations
 
@@ -6,27 +6,16 @@ import uuid
 from typing import Any
 
 import pytest
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
-from agents.models import Agent, AgentStatus
-from config.lib import clock
+from agents.models import Agent
 from crm.models import Role, Workspace
-from executions import dispatcher, queue, sweep
-from executions.models import Alert, AuditEntry, Execution, Status, TriggerGate
+from executions.models import AuditEntry, TriggerGate
 from tests.conftest import MakeClient, MakeMember
-from tests.executions.views.conftest import MakeTrigger
-from triggers import event_types, events, sources
-from triggers.models import Event, Schedule, Trigger, TriggerStatus
+from tests.executions.views.asking import URL, body, names
+from triggers import sources
+from triggers.models import Trigger, TriggerStatus
 
-URL = "/api/v1/triggers"
-EATEN = event_types.register(
-    "tests_triggers.eaten",
-    label="Eaten",
-    schema={"type": "object", "properties": {"apples": {"type": "integer"}}},
-    sample={"apples": 3},
-).name
 FIELDS = {
     *("id", "name", "description", "agent_id", "trigger_type", "config", "conditions"),
     *("input_mapping", "default_inputs", "enabled", "status", "last_error", "max_concurrent"),
@@ -37,21 +26,6 @@ FIELDS = {
     *("successful_executions", "failed_executions", "created_at", "updated_at", "created_by"),
     *("pipeline_id", "task_parameters", "is_active"),
 }
-
-
-def body(agent: Agent, **more: Any) -> dict[str, Any]:
-    return {
-        "name": "New users",
-        "agent_id": str(agent.pk),
-        "trigger_type": "custom",
-        "config": {"endpoint": "user_events"},
-        **more,
-    }
-
-
-def names(answer: Any) -> list[str]:
-    assert answer.status_code == 200, answer.content
-    return [row["name"] for row in answer.json()["results"]]
 
 
 def test_creating_answers_the_whole_trigger(api: APIClient, agent: Agent) -> None:
@@ -159,72 +133,6 @@ def test_switching_on_by_put_forgets_the_failures(api: APIClient, trigger: Trigg
     )
 
 
-def test_lists_are_narrowed(api: APIClient, agent: Agent, make_trigger: MakeTrigger) -> None:
-    make_trigger("A custom one")
-    make_trigger("An event one", trigger_type="event", config={"event_type": "x"}, enabled=False)
-    both = ["A custom one", "An event one"]
-    assert names(api.get(URL)) == both
-    assert names(api.get(f"{URL}?enabled_only=true")) == both[:1]
-    assert names(api.get(f"{URL}?status=paused")) == both[1:]
-    assert names(api.get(f"{URL}?trigger_type=event")) == both[1:]
-    assert names(api.get(f"{URL}/type/custom")) == both[:1]
-    assert names(api.get(f"{URL}?agent_id={agent.pk}")) == both
-    assert names(api.get(f"{URL}?pipeline_id={uuid.uuid4()}")) == []
-    assert names(api.get(f"{URL}/agent/{agent.pk}?enabled_only=true")) == both[:1]
-    assert names(api.get(f"{URL}/pipeline/{agent.pk}")) == both
-    assert names(api.get(f"{URL}?search=custom")) == both[:1]
-    assert names(api.get(f"{URL}?sort_by=name&sort_order=desc")) == both[::-1]
-
-
-def test_the_built_in_one_is_shown_where_asked_for_and_kept(api: APIClient, agent: Agent) -> None:
-    builtin = Trigger.objects.get(agent=agent, is_builtin=True)
-    assert names(api.get(URL)) == names(api.get(f"{URL}?include_builtin=false")) == []
-    assert names(api.get(f"{URL}?include_builtin=true")) == [builtin.name]
-    address = f"{URL}/{builtin.pk}"
-    for answer in (
-        api.delete(address),
-        api.patch(address, {"name": "Mine"}),
-        api.post(f"{address}/disable"),
-    ):
-        assert (answer.status_code, answer.json()["error_code"]) == (409, "builtin_trigger")
-    assert Trigger.objects.get(pk=builtin.pk).status == TriggerStatus.ACTIVE
-
-
-@pytest.mark.parametrize(
-    "query",
-    [
-        "status=no",
-        "agent_id=5",
-        "enabled_only=perhaps",
-        "page=0",
-        "page_size=201",
-        "sort_by=secret",
-    ],
-)
-def test_bad_queries_are_told(api: APIClient, query: str) -> None:
-    answer = api.get(f"{URL}?{query}")
-    assert answer.status_code == 400
-    assert list(answer.json()["details"]) == [query.split("=", maxsplit=1)[0]]
-
-
-def test_a_list_takes_the_same_queries_however_long(
-    api: APIClient, make_trigger: MakeTrigger
-) -> None:
-    def count() -> int:
-        with CaptureQueriesContext(
-            connection,
-        ) as queries:
-            assert api.get(URL).status_code == 200
-        return len(queries)
-
-    make_trigger("one")
-    api.get(URL)
-    few = count()
-    for number in range(5):
-        TriggerGate.objects.create(trigger=make_trigger(f"more {number}"))
-    assert count() == few
-
-
 def test_another_workspace_sees_nothing(
     foreign_api: APIClient, other: Workspace, trigger: Trigger, agent: Agent
 ) -> None:
@@ -267,157 +175,6 @@ def test_scopes(
         client_of(member("vic", role=Role.VIEWER)).patch(address, {}),
     ]
     assert {answer.status_code for answer in refused} == {403}
-
-
-def test_a_test_runs_once_and_is_marked(api: APIClient, trigger: Trigger) -> None:
-    answer = api.post(f"{URL}/{trigger.pk}/test", {"event": {"plan": "pro"}})
-    assert answer.status_code == 202, answer.content
-    execution = Execution.objects.get(pk=answer.json()["execution_id"])
-    assert execution.is_test
-    assert (execution.status, execution.trigger) == (Status.QUEUED, trigger)
-    assert execution.event.payload == {"endpoint": "signed_up", "data": {"plan": "pro"}}
-    assert AuditEntry.objects.get().verb == "test"
-
-
-def test_a_test_makes_up_a_sample(api: APIClient, make_trigger: MakeTrigger) -> None:
-    trigger = make_trigger("Filtered", config={"endpoint": "a", "filter": {"plan": "pro"}})
-    answer = api.post(f"{URL}/{trigger.pk}/test")
-    assert Execution.objects.get(pk=answer.json()["execution_id"]).status == Status.QUEUED
-
-
-@pytest.mark.parametrize("event", [[], "x", 5])
-def test_a_test_with_nonsense(api: APIClient, trigger: Trigger, event: Any) -> None:
-    for verb in ("test", "dry-run"):
-        answer = api.post(f"{URL}/{trigger.pk}/{verb}", {"event": event})
-        assert answer.status_code == 400
-        assert list(answer.json()["details"]) == ["event"]
-    assert not Execution.objects.exists()
-
-
-def test_a_test_with_a_payload_that_the_type_cannot_have(
-    api: APIClient, make_trigger: MakeTrigger
-) -> None:
-    trigger = make_trigger(trigger_type="event", config={"event_type": EATEN})
-    answer = api.post(f"{URL}/{trigger.pk}/test", {"event": {"apples": "many"}})
-    assert (answer.status_code, list(answer.json()["details"])) == (400, ["event.apples"])
-    assert not Event.objects.exists()
-
-
-def test_a_dry_run_judges_and_writes_nothing(api: APIClient, make_trigger: MakeTrigger) -> None:
-    trigger = make_trigger(
-        conditions=[{"field": "data.age", "operator": "gt", "value": 17}],
-        input_mapping={"years": "$.data.age"},
-    )
-    young = api.post(f"{URL}/{trigger.pk}/dry-run", {"event": {"age": 3}}).json()
-    assert (young["would_run"], young["reason"]) == (False, "condition_false")
-    assert young["trace"][0]["actual"] == 3
-    old = api.post(f"{URL}/{trigger.pk}/dry-run", {"event": {"age": 30}}).json()
-    assert (old["would_run"], old["inputs"]["years"]) == (True, 30)
-    assert not Event.objects.exists()
-    assert not Execution.objects.exists()
-
-
-def test_status_says_what_is_in_the_way(
-    api: APIClient, acme: Workspace, agent: Agent, make_trigger: MakeTrigger, settings: Any
-) -> None:
-    trigger = make_trigger(cooldown_seconds=3600)
-    state = api.get(f"{URL}/{trigger.pk}/status").json()
-    assert state["is_ready"] is True
-    assert state["next_run_time"] is None
-
-    gate = TriggerGate.objects.create(trigger=trigger, total_executions=2)
-    TriggerGate.objects.update(last_accepted_at=trigger.created_at)
-    Trigger.objects.filter(pk=trigger.pk).update(status=TriggerStatus.ERROR, last_error="broken")
-    Agent.objects.update(status=AgentStatus.PAUSED)
-    Workspace.objects.update(paused=True)
-    settings.TRIGGERS_ENABLED = False
-    state = api.get(f"{URL}/{trigger.pk}/status").json()
-    wrong = {check["check"] for check in state["diagnosis"] if not check["ok"]}
-    assert wrong == {"service", "workspace", "status", "agent", "cooldown"}
-    assert (state["in_cooldown"], state["is_ready"], state["total_executions"]) == (True, False, 2)
-
-    Trigger.objects.filter(pk=trigger.pk).update(ignore_cooldown=True)
-    assert api.get(f"{URL}/{trigger.pk}/status").json()["in_cooldown"] is False
-    assert gate.trigger_id == trigger.pk
-
-
-@pytest.mark.parametrize(
-    "limits, fields, said",
-    [
-        ({"max_executions_per_minute": 1}, {}, "in the last minute as it may (1)"),
-        ({"max_executions_per_day": 1}, {}, "as many runs today as it may"),
-        ({"max_concurrent": 1}, {}, "of the agent as may be at work at once (1)"),
-        ({}, {"max_executions_per_hour": 1}, "in the last hour as it may (1)"),
-        ({}, {"max_concurrent": 1}, "of the trigger as may be at work at once (1)"),
-    ],
-    ids=["minute", "day", "agent", "hour", "trigger"],
-)
-def test_status_is_not_ready_while_a_limit_holds(
-    limits: dict[str, int],
-    fields: dict[str, int],
-    said: str,
-    api: APIClient,
-    acme: Workspace,
-    agent: Agent,
-    make_trigger: MakeTrigger,
-) -> None:
-    Agent.objects.update(restrictions=limits)
-    trigger = make_trigger(**fields)
-    assert api.get(f"{URL}/{trigger.pk}/status").json()["is_ready"] is True
-    events.emit(trigger.topic, workspace_id=acme.pk, payload={})
-    dispatcher.dispatch()
-    queue.claim(lease=uuid.uuid4(), worker="test", places=10)
-    state = api.get(f"{URL}/{trigger.pk}/status").json()
-    wrong = {check["check"]: check["message"] for check in state["diagnosis"] if not check["ok"]}
-    assert wrong.keys() == {"limits"}
-    assert said in wrong["limits"]
-    assert state["is_ready"] is False
-
-
-def test_status_of_a_schedule_that_cannot_be_read(
-    api: APIClient, make_trigger: MakeTrigger
-) -> None:
-    trigger = make_trigger(trigger_type="cron", config={"cron_expression": "0 9 * * *"})
-    assert api.get(f"{URL}/{trigger.pk}/status").json()["is_ready"] is True
-    Schedule.objects.update(timezone="Atlantis/Sunken", next_fire_at=clock.now())
-    Trigger.objects.update(config={"cron_expression": "0 9 * * *", "timezone": "Atlantis/Sunken"})
-    sweep.fire_schedules()
-    state = api.get(f"{URL}/{trigger.pk}/status").json()
-    assert (state["status"], state["is_ready"]) == ("error", False)
-    assert "Atlantis/Sunken" in state["schedule"]["description"]
-    alert = Alert.objects.get()
-    assert (alert.kind, alert.trigger_id, alert.resolved_at) == ("trigger_error", trigger.pk, None)
-    assert "cannot go on" in alert.message
-    refused = api.post(f"{URL}/{trigger.pk}/enable")
-    assert (refused.status_code, list(refused.json()["details"])) == (400, ["config.timezone"])
-    api.patch(
-        f"{URL}/{trigger.pk}", {"config": {"cron_expression": "0 9 * * *", "timezone": "UTC"}}
-    )
-    assert api.post(f"{URL}/{trigger.pk}/enable").status_code == 200
-    alert.refresh_from_db()
-    assert alert.resolved_at is not None
-    assert api.get(f"{URL}/{trigger.pk}/status").json()["is_ready"] is True
-
-
-@pytest.mark.parametrize("verb", ["test", "dry-run"])
-def test_the_event_to_try_with_goes_under_its_name(
-    api: APIClient, trigger: Trigger, verb: str
-) -> None:
-    """Else the sample would be tried in its place."""
-    answer = api.post(f"{URL}/{trigger.pk}/{verb}", {"evnt": {"plan": "pro"}})
-    assert (answer.status_code, answer.json()["details"]) == (
-        400,
-        {"evnt": ["Unknown field. Did you mean 'event'?"]},
-    )
-    assert not Event.objects.exists()
-
-
-def test_lists_of_a_type(api: APIClient, trigger: Trigger) -> None:
-    assert names(api.get(f"{URL}/type/CUSTOM")) == names(api.get(f"{URL}?trigger_type=Custom"))
-    assert names(api.get(f"{URL}/type/custom")) == [trigger.name]
-    assert names(api.get(f"{URL}/type/manual")) == []  # the built-in ones are not shown
-    assert api.get(f"{URL}/type/telepathy").status_code == 404
-    assert api.get(f"{URL}?trigger_type=telepathy").status_code == 400
 
 
 def test_the_schema_names_the_types_that_are_installed(api: APIClient) -> None:

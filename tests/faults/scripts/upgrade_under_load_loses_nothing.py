@@ -26,6 +26,7 @@ from tests.faults.script import Figure, at_least, at_most, exactly, until
 from triggers.models import Event
 
 PER_SECOND = 50
+SENDERS = 32  # the pace is kept while answers take half a second
 ROUNDS = {False: 1, True: 4}
 READ_SECONDS = {False: 4.0, True: 20.0}
 LARGE = 50_000
@@ -45,7 +46,7 @@ def prove(ground: Ground, size: int, chance: random.Random) -> Iterator[Figure]:
     rows.happen_at_once("once", size)
     filled = until(lambda: rows.all_ended(size), seconds=120 + size / 100, every=0.5)
     yield at_most("seconds until there is a history", filled, 120 + size / 100)
-    stream = hooks.Stream(*to, per_second=PER_SECOND)
+    stream = hooks.Stream(*to, per_second=PER_SECOND, senders=SENDERS)
     try:
         with override_settings(MIGRATION_MODULES=UPGRADE):
             applied = 0
@@ -58,7 +59,10 @@ def prove(ground: Ground, size: int, chance: random.Random) -> Iterator[Figure]:
                 workers = ground.start(*WORKERS)
                 call_command("migrate", "faults", "zero", verbosity=0)
         yield at_least("migrations that were applied", applied, 3 * ROUNDS[size >= LARGE])
-        yield from _nothing_lost(stream.stop())
+        answers = stream.stop()
+        # Beside other tests, as at the small size, each answer takes longer.
+        yield at_least("webhooks a second", stream.pace, 0.9 * PER_SECOND if size >= LARGE else 10)
+        yield from _nothing_lost(answers)
     finally:
         stream.stop()
         ground.end()

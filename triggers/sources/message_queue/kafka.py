@@ -1,22 +1,22 @@
 """Kafka: a topic's partitions, read by one listener at a time, so no group has to be balanced.
 
 How far it was read stands in the state that is stored with the events, and so each message becomes one event. It is
-told to Kafka too, for those who watch the lag there. `kafka_brokers` guards where the cluster leads to.
+told to Kafka too, for those who watch the lag there. `kafka_brokers` guards where the cluster leads to. A topic that
+was made anew counts from 0 again: it is known by the time of the message that was read last (`kafka_places`).
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, TypeVar
 
 from agents import addresses
 from config.lib import json
-from triggers.sources.message_queue import address, kafka_brokers, kinds
+from triggers.sources.message_queue import address, kafka_brokers, kafka_places, kinds
 from triggers.sources.message_queue.address import Place
 from triggers.sources.message_queue.kinds import Kind, Message, Queue
 from triggers.watching import SourceBroken, SourceFailed, State
@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _ANSWER_SECONDS = 10.0
+_LAST_SECONDS = 3.0  # for messages to come that stand last; there may be none, such as at the end of a transaction
 _SLICE_SECONDS = 0.5  # how long the consumer's thread is away at a time
 _PARTITIONS_EVERY = 60.0
 _HEARD_EVERY_MS = 5_000
@@ -37,7 +38,7 @@ class KafkaQueue(Queue):
         self._named: set[Place] = set()  # as the client has heard of them by now
         self._known = await self._look_at_brokers()
         self._offsets: dict[str, int] = dict(self.state.get("offsets", {}))
-        self._stopped = threading.Event()
+        self._stamps: dict[str, str] = dict(self.state.get("stamps", {}))  # of what was read last
         self._thread = ThreadPoolExecutor(1, "kafka")
         self._looked_at = 0.0
         self._consumer = await self._in_thread(lambda: self._kafka.Consumer(self._settings()))
@@ -130,29 +131,55 @@ class KafkaQueue(Queue):
             raise SourceFailed(f"Kafka has no topic {name!r} that we may read.")
         known = [self._kafka.TopicPartition(name, number) for number in sorted(topic.partitions)]
         committed = self._consumer.committed(known, timeout=_ANSWER_SECONDS)
+        ends = {
+            str(one.partition): self._consumer.get_watermark_offsets(one, timeout=_ANSWER_SECONDS)
+            for one in committed
+        }
+        gone = self._offsets.keys() - ends.keys()
+        self._offsets = {str(one.partition): self._place(one, ends) for one in committed}
+        if changed := self._changed(name, ends, has_shrunk=bool(gone)):
+            self._offsets |= {number: ends[number][0] for number in changed}
+            self._say_that_it_changed(name, changed)
         for one in committed:
-            one.offset = self._begin_at(one, self._offsets.get(str(one.partition), one.offset))
-            self._offsets[str(one.partition)] = one.offset
+            one.offset = self._offsets[str(one.partition)]
         self._consumer.assign(committed)
         self._partitions = len(committed)
 
-    def _begin_at(self, partition: Any, known: int) -> int:
-        """`known`: where it was read up to, negative where it never was."""
-        low, high = self._consumer.get_watermark_offsets(partition, timeout=_ANSWER_SECONDS)
-        if known < 0:
-            is_new_partition = getattr(self, "_partitions", 0) > 0
-            return int(low if is_new_partition or self.config.get("start_at") == "oldest" else high)
-        if known <= high:
-            return known
+    def _place(self, partition: Any, ends: Mapping[str, tuple[int, int]]) -> int:
+        number = str(partition.partition)
+        known = self._offsets.get(number, partition.offset)
+        if known >= 0:
+            return int(known)
+        is_new_partition = getattr(self, "_partitions", 0) > 0
+        from_start = is_new_partition or self.config.get("start_at") == "oldest"
+        return int(ends[number][0 if from_start else 1])
+
+    def _changed(
+        self, name: str, ends: Mapping[str, tuple[int, int]], *, has_shrunk: bool
+    ) -> list[str]:
+        """Partitions that are not as they were read. Of the others it is known from here on what stands last."""
+        lasts = [
+            self._kafka.TopicPartition(name, int(number), offset - 1)
+            for number, offset in self._offsets.items()
+            if ends[number][0] < offset <= ends[number][1]
+        ]
+        found = kafka_places.stamps_at(self._consumer, lasts, seconds=_LAST_SECONDS)
+        changed = kafka_places.changed(self._offsets, ends, self._stamps, found)
+        if has_shrunk:  # which no topic does
+            changed = set(ends)
+        kept = ends.keys() - changed
+        self._stamps = {n: one for n, one in (self._stamps | found).items() if n in kept}
+        return sorted(changed, key=int)
+
+    def _say_that_it_changed(self, name: str, changed: list[str]) -> None:
         self.note = (
-            f"Partition {partition.partition} of {partition.topic!r} ends before the place up to which it was read: "
-            "the topic was made anew, or has lost messages. It is read from its beginning."
+            f"{name!r} is not as it was read: the topic was made anew, or has lost messages. "
+            f"Read from its beginning: partition {', '.join(changed)}."
         )
         log.warning(
-            "a topic ends before the place up to which it was read, beginning anew",
-            extra={"topic": partition.topic, "partition": partition.partition, "known": known},
+            "a topic is not as it was read, beginning anew",
+            extra={"topic": name, "partitions": changed},
         )
-        return int(low)
 
     async def take(self, most: int, *, wait: float) -> list[Message]:
         loop = asyncio.get_running_loop()
@@ -195,12 +222,16 @@ class KafkaQueue(Queue):
         return found
 
     def state_after(self, messages: Sequence[Message]) -> State:
-        return {"offsets": self._offsets | _after(messages)}
+        return {
+            "offsets": self._offsets | kafka_places.after(messages),
+            "stamps": self._stamps | kafka_places.stamps(messages),
+        }
 
     async def acknowledge(self, messages: Sequence[Message]) -> None:
         name = str(self.config["queue_name"])
-        after = _after(messages)
+        after = kafka_places.after(messages)
         self._offsets |= after
+        self._stamps |= kafka_places.stamps(messages)
         offsets = [
             self._kafka.TopicPartition(name, int(number), offset)
             for number, offset in after.items()
@@ -236,11 +267,6 @@ class KafkaQueue(Queue):
             raise
 
 
-def _after(messages: Sequence[Message]) -> dict[str, int]:
-    """Where each partition goes on after these, by its number as text."""
-    return {str(partition): offset + 1 for partition, offset in (one.handle for one in messages)}
-
-
 def _message(one: Any) -> Message:
     kind, stamp = one.timestamp()
     key = one.key()
@@ -251,7 +277,7 @@ def _message(one: Any) -> Message:
         sent_at=kinds.moment(stamp) if kind else None,
         handle=(one.partition(), one.offset()),
         more={"key": _text(key), "partition": one.partition(), "offset": one.offset()},
-        stamp=str(stamp) if kind else "",  # a topic that was made anew counts from 0 again
+        stamp=kafka_places.stamp(one),  # a topic that was made anew counts from 0 again
     )
 
 

@@ -85,19 +85,71 @@ def test_what_comes_to_a_quiet_topic_between_two_listeners_is_read(
     assert bodies(trigger) == [2]
 
 
+@pytest.mark.parametrize("more", [1, 5, 8], ids=["shorter", "as long", "longer"])
 def test_a_topic_that_is_made_anew_is_read_from_its_beginning(
-    kafka: Kafka, make_queue: MakeQueue
+    kafka: Kafka, make_queue: MakeQueue, more: int
 ) -> None:
-    """Its messages count from 0 again, below the place up to which the old ones were read."""
-    kafka.send("orders", *(str(number).encode() for number in range(20)))
+    """Its messages count from 0 again, however far the old ones had been read."""
+    old, new = range(20), range(100, 100 + 2 * more)
+    for number in old:
+        kafka.send("orders", str(number).encode(), partition=number % 4)
     trigger = make_queue("kafka", f"kafka://{kafka.address}", "orders", start_at="oldest")
     with listening():
         wait_until(lambda: Event.objects.count() == 20)
     kafka.forget("orders")
-    kafka.send("orders", b"100", b"101")
+    for number in new:
+        kafka.send("orders", str(number).encode(), partition=number % 2)
     with listening():
-        wait_until(lambda: Event.objects.count() == 22)
+        wait_until(lambda: Event.objects.count() == 20 + len(new))
         wait_until(lambda: "made anew" in Watch.objects.get().note)
-        kafka.send("orders", b"102")
-        wait_until(lambda: Event.objects.count() == 23)
-    assert sorted(bodies(trigger)) == [*range(20), 100, 101, 102]
+        kafka.send("orders", b"200", partition=1)
+        wait_until(lambda: Event.objects.count() == 21 + len(new))
+    assert sorted(bodies(trigger)) == [*old, *new, 200]
+
+
+def test_a_topic_that_is_as_it_was_goes_on(kafka: Kafka, make_queue: MakeQueue) -> None:
+    for number in range(20):
+        kafka.send("orders", str(number).encode(), partition=number % 2)
+    trigger = make_queue("kafka", f"kafka://{kafka.address}", "orders", start_at="oldest")
+    with listening():
+        wait_until(lambda: Event.objects.count() == 20)
+    kafka.send("orders", b"20", partition=0)
+    with listening():
+        wait_until(lambda: Event.objects.count() == 21)
+    assert bodies(trigger).count(20) == 1
+    assert Watch.objects.get().note == ""
+
+
+def test_a_topic_that_was_made_anew_is_so_in_every_partition(
+    kafka: Kafka, make_queue: MakeQueue
+) -> None:
+    """Also where nothing was read of one yet."""
+    for number in range(20):
+        kafka.send("orders", b"0", partition=number % 4)
+    trigger = make_queue("kafka", f"kafka://{kafka.address}", "orders")
+    with listening():
+        wait_until(lambda: Watch.objects.exclude(works_since=None).exists())
+        kafka.send("orders", b"1", partition=0)
+        wait_until(Event.objects.exists)
+    kafka.forget("orders")
+    for number in range(40):
+        kafka.send("orders", b"2", partition=number % 4)
+    with listening():
+        wait_until(lambda: Event.objects.count() == 41)
+    assert bodies(trigger).count(2) == 40
+    assert "0, 1, 2, 3" in Watch.objects.get().note
+
+
+def test_where_nothing_was_read_yet_a_topic_that_is_made_anew_is_noticed(
+    kafka: Kafka, make_queue: MakeQueue
+) -> None:
+    kafka.send("orders", b"0", partition=0)
+    trigger = make_queue("kafka", f"kafka://{kafka.address}", "orders")
+    with listening():
+        wait_until(lambda: Watch.objects.exclude(works_since=None).exists())
+    kafka.forget("orders")
+    for number in range(3):
+        kafka.send("orders", b"%d" % number, partition=0)
+    with listening():
+        wait_until(lambda: Event.objects.count() == 3)
+    assert sorted(bodies(trigger)) == [0, 1, 2]
