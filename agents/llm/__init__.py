@@ -18,7 +18,6 @@ all that is told.
 
 from __future__ import annotations
 
-import asyncio
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -33,7 +32,7 @@ from agents.llm import offline, providers, schemas
 from agents.llm.meters import Meter as Meter
 from agents.llm.meters import Usage as Usage
 from agents.llm.providers import Provider
-from config.lib import json
+from config.lib import json, late
 from config.lib.problems import path_of
 from config.lib.secrets import redact
 from config.lib.threads import in_thread
@@ -215,12 +214,12 @@ async def _ask(question: Question, provider: Provider, tell: Tell | None) -> Ans
 
 
 async def request(question: Question, provider: Provider, tell: Tell | None) -> Answer:
-    """Asks whatever the provider's breaker says; bounded in time."""
-    from agents.llm import wire  # takes a second and 70 MB: only where a model is asked
+    """Asks whatever the provider's breaker says; bounded in time, but for what this process has to read first."""
+    await late.imported("agents.llm.wire")  # takes a second and 70 MB: only where a model is asked
+    from agents.llm import wire
 
     try:
-        async with asyncio.timeout(question.seconds):
-            return await wire.request(question, provider, tell)
+        return await wire.request(question, provider, tell)
     except TimeoutError:
         message = f"{provider.name} did not answer within {question.seconds:g} s."
         raise ActionFailed(message, retryable=True, host=provider.host) from None

@@ -11,7 +11,7 @@ from agents import hosts, http
 from agents.actions import ActionFailed
 from agents.mcp import is_fresh, offers, results
 from agents.models import McpServer
-from config.lib import clock
+from config.lib import clock, late
 from config.lib.threads import in_thread
 
 if TYPE_CHECKING:
@@ -69,7 +69,8 @@ class Connections:
         return list(server.tools)
 
     async def session(self, name: str) -> Session:
-        from agents.mcp.session import Session  # imports the SDK
+        await late.imported("agents.mcp.session")  # the SDK
+        from agents.mcp.session import Session
 
         server, known = self.servers[name], self._sessions.get(name)
         if known is not None and known.is_open:

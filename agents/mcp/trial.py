@@ -11,7 +11,7 @@ from typing import Any
 from agents.actions import ActionFailed
 from agents.mcp import connections, is_fresh, offers
 from agents.models import McpServer
-from config.lib import waits
+from config.lib import late, waits
 
 SECONDS = 20.0
 QUICK_SECONDS = 5.0  # while somebody saves an agent
@@ -73,7 +73,8 @@ def _stored(server: McpServer, seen: _Seen | str) -> str:
 
 
 async def _ask(server: McpServer, seconds: float) -> _Seen | str:
-    from agents.mcp.session import Session  # imports the SDK
+    await late.imported("agents.mcp.session")  # the SDK
+    from agents.mcp.session import Session
 
     try:
         session = Session(server, seconds=seconds)

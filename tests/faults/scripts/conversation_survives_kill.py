@@ -70,6 +70,8 @@ def prove(ground: Ground, size: int, chance: random.Random) -> Iterator[Figure]:
         rows.happen("pays")
         all_stuck = until(lambda: model.at_work == 2 * size and other.under_way == 1)
         yield at_most("seconds until all are in the middle", all_stuck, 60)
+        taken = Execution.objects.filter(losses__gt=0).count()
+        yield exactly("runs taken from a living process", taken, 0)
         agents.kill()
         mind.is_stuck = False
         ground.start("agents")

@@ -23,7 +23,7 @@ from django.conf import settings
 from agents.actions import ActionFailed
 from agents.addresses import NotAllowed
 from agents.models import McpServer
-from config.lib import json
+from config.lib import json, late
 from config.lib.threads import in_thread
 from triggers.sources.mcp_event import telling
 from triggers.watching import Door, Received, SourceBroken, SourceFailed, Watcher
@@ -50,7 +50,8 @@ class McpWatcher(Watcher):
                 await self._listen(door, server)
 
     async def _listen(self, door: Door, server: McpServer) -> None:
-        from triggers.sources.mcp_event.ear import Ear  # imports the SDK
+        await late.imported("triggers.sources.mcp_event.ear")  # the SDK
+        from triggers.sources.mcp_event.ear import Ear
 
         ear = Ear(server, str(self.config["event_type"]), wanted_uris(self.config))
         try:
