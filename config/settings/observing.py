@@ -28,6 +28,7 @@ LOGGING = {
         "uvicorn.error": {"filters": ["no_garbage"]},
         "httpx": {"level": "WARNING"},
         "httpx2": {"level": "WARNING"},
+        "google_genai": {"level": "WARNING"},  # tells every request of itself
         # it tells what servers said; what went wrong we say ourselves
         "mcp": {"level": "CRITICAL"},
         "client": {"level": "CRITICAL"},  # the SDK's too
