@@ -8,9 +8,10 @@
 holds, or `offline:rules`, which is no language model and needs nothing.
 
 `ask` and `fill` are async, open no transaction, repeat nothing by themselves and end after `seconds`, whatever the
-server does. All that goes wrong is an ActionFailed: `retryable`, with `host` where the provider is at fault, so that
-whoever runs them retries, holds or gives up as for any other call outside; HostAway while the provider's breaker is
-open (`agents.hosts`); Unusable where the model answered and the answer is of no use.
+server does; what the process has to import for it comes before. All that goes wrong is an ActionFailed: `retryable`,
+with `host` where the provider is at fault, so that whoever runs them retries, holds or gives up as for any other call
+outside; HostAway while the provider's breaker is open (`agents.hosts`); Unusable where the model answered and the
+answer is of no use.
 
 What comes from outside is told with `data`, apart from the instructions. Secrets that the caller knows are taken out of
 all that is told.
@@ -18,6 +19,7 @@ all that is told.
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -144,6 +146,7 @@ async def ask(question: Question, *, tell: Tell | None = None) -> Answer:
     """One answer; see the module. `tell` hears the text while it is written. A typed answer fits its schema."""
     question = _without_secrets(question)
     provider = await in_thread(providers.find, question.workspace_id, question.model)
+    await prepare(provider)
     ticket = (
         await question.meter.reserve(question.model, most=question.most) if question.meter else None
     )
@@ -213,13 +216,22 @@ async def _ask(question: Question, provider: Provider, tell: Tell | None) -> Ans
         return answer
 
 
+async def prepare(provider: Provider) -> None:
+    """Imports what speaks to such a provider: seconds and 70 MB, so only where one is asked, and before any clock."""
+    if provider.kind != providers.OFFLINE:
+        await late.imported("agents.llm.wire")
+        from agents.llm import wire
+
+        await late.once(wire.warm_up, provider.kind)
+
+
 async def request(question: Question, provider: Provider, tell: Tell | None) -> Answer:
-    """Asks whatever the provider's breaker says; bounded in time, but for what this process has to read first."""
-    await late.imported("agents.llm.wire")  # takes a second and 70 MB: only where a model is asked
+    """Asks whatever the provider's breaker says; bounded in time. The provider is prepared."""
     from agents.llm import wire
 
     try:
-        return await wire.request(question, provider, tell)
+        async with asyncio.timeout(question.seconds):
+            return await wire.request(question, provider, tell)
     except TimeoutError:
         message = f"{provider.name} did not answer within {question.seconds:g} s."
         raise ActionFailed(message, retryable=True, host=provider.host) from None

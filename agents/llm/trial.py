@@ -38,4 +38,5 @@ async def _ask(row: ModelProvider, model: str) -> llm.Answer:
         max_output_tokens=256,
         seconds=SECONDS,
     )
+    await llm.prepare(chosen)
     return llm.checked(question, await llm.request(question, chosen, None))

@@ -6,6 +6,7 @@ import asyncio
 import email.utils
 import inspect
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -41,15 +42,13 @@ _OVERLOADED = (408, 409, 425, 429)  # these too mean: later
 
 
 async def request(question: Question, provider: providers.Provider, tell: Tell | None) -> Answer:
-    """Asks once. Raises ActionFailed, and TimeoutError after `question.seconds`."""
+    """Asks once; the caller bounds the time. Raises ActionFailed."""
     if not providers.is_sendable(provider.api_key):
         raise ActionFailed(f"The key of {provider.name} has characters that cannot be sent.")
     async with _client(provider) as client:
         try:
-            # Imports the provider's library at first; Google's takes 40 ms each time.
-            model = await asyncio.to_thread(_model, provider, client)
-            async with asyncio.timeout(question.seconds):
-                return _answer(await _exchange(model, question, tell), question, provider)
+            model = await asyncio.to_thread(_model, provider, client)  # Google's takes 40 ms
+            return _answer(await _exchange(model, question, tell), question, provider)
         except exceptions.ModelHTTPError as error:
             raise _refused(error, provider) from error
         except exceptions.UnexpectedModelBehavior as error:
@@ -59,6 +58,13 @@ async def request(question: Question, provider: providers.Provider, tell: Tell |
             raise _broken(error, provider) from error
         except exceptions.UserError as error:
             raise ActionFailed(f"{provider.name}: {_short(error, provider)}") from error
+
+
+def warm_up(kind: str) -> None:
+    """Imports what a provider of this kind needs, by making a model that is never asked."""
+    nobody = providers.Provider(kind, kind, "any", "http://127.0.0.1:9", "none", is_own=True)
+    with suppress(ActionFailed, exceptions.UserError):  # whoever asks is told
+        _model(nobody, _client(nobody))
 
 
 async def _exchange(model: Model, question: Question, tell: Tell | None) -> ModelResponse:
