@@ -76,7 +76,7 @@ async def test_what_needs_each_other_is_imported_one_after_the_other(modules: Pa
     package.mkdir()
     (package / "__init__.py").write_text("import late_package.left\n")
     (package / "left.py").write_text(f"{SLOW}from late_package.right import whole\n")
-    (package / "right.py").write_text(f"{SLOW}import late_package.left\nwhole = True\n")
+    (package / "right.py").write_text("import late_package.left\nwhole = True\n")
     ticking = asyncio.create_task(_tick())
     first = asyncio.create_task(late.imported("late_package"))
     try:
