@@ -8,6 +8,7 @@ import time
 from agents import llm
 from agents.actions import ActionFailed
 from agents.llm import Question, providers
+from agents.llm.providers import Provider
 from agents.models import ModelProvider
 from config.lib import waits
 
@@ -18,18 +19,15 @@ def tried(row: ModelProvider, *, model: str) -> tuple[bool, str, float]:
     """Whether it answered, what it said or what is wrong, and after how many seconds. Waits for it, breaker or not:
     call it outside any transaction. Raises waits.Busy.
     """
-    began = time.monotonic()
-    try:
-        with waits.place():
-            answer = asyncio.run(_ask(row, model))
-    except ActionFailed as error:
-        return False, str(error), round(time.monotonic() - began, 2)
-    said = f"{answer.model} answered: {answer.text[:200].strip()}"
-    return True, said, round(time.monotonic() - began, 2)
+    with waits.place():
+        try:
+            chosen = providers.choose(f"{row.name}:{model}", [row])
+        except ActionFailed as error:
+            return False, str(error), 0.0
+        return asyncio.run(_tried(row, chosen))
 
 
-async def _ask(row: ModelProvider, model: str) -> llm.Answer:
-    chosen = providers.choose(f"{row.name}:{model}", [row])
+async def _tried(row: ModelProvider, chosen: Provider) -> tuple[bool, str, float]:
     question = Question(
         row.workspace_id,
         chosen.name,
@@ -39,4 +37,10 @@ async def _ask(row: ModelProvider, model: str) -> llm.Answer:
         seconds=SECONDS,
     )
     await llm.prepare(chosen)
-    return llm.checked(question, await llm.request(question, chosen, None))
+    began = time.monotonic()
+    try:
+        answer = llm.checked(question, await llm.request(question, chosen, None))
+        worked, said = True, f"{answer.model} answered: {answer.text[:200].strip()}"
+    except ActionFailed as error:
+        worked, said = False, str(error)
+    return worked, said, round(time.monotonic() - began, 2)
