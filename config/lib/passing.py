@@ -8,6 +8,12 @@ from django.db import InterfaceError, OperationalError
 _STATES = ("08", "40", "53", "57P0", "55P03")
 
 
+def gave_way(error: BaseException) -> bool:
+    """Whether it was rolled back so that somebody else could go on (a deadlock): done again, it goes through."""
+    state = getattr(error.__cause__, "sqlstate", None)
+    return isinstance(error, OperationalError) and str(state).startswith("40")
+
+
 def is_passing(error: BaseException) -> bool:
     """Whether trying again may help, because it is not the fault of what was written.
 

@@ -16,8 +16,10 @@ from contextlib import suppress
 from functools import partial
 
 from django.conf import settings
+from django.db import OperationalError, connection
 
 from config.lib import clock, secrets, throttle
+from config.lib.passing import gave_way
 from config.lib.throttle import Limit
 from crm import backlog
 from triggers import intake, own_types, sources, webhook_secrets
@@ -48,7 +50,20 @@ _DECOY = {"webhook_type": "generic", "webhook_config": {"secret": secrets.new_to
 
 
 def receive(arrivals: Sequence[Arrival]) -> None:
-    """Raises OperationalError or InterfaceError where the database is away: then nothing is certain of what is open."""
+    """Raises OperationalError or InterfaceError where the database is away: then nothing is certain of what is open.
+
+    A migration that locks several tables may lock them the other way round; who had to give way to it tries once more.
+    """
+    try:
+        _receive(arrivals)
+    except OperationalError as error:
+        if not gave_way(error) or connection.in_atomic_block:
+            raise
+        log.warning("webhooks gave way in the database, trying again", exc_info=error)
+        _receive(arrivals)
+
+
+def _receive(arrivals: Sequence[Arrival]) -> None:
     new = [one for one in arrivals if not one.at]
     if new:
         _look_up(new)
