@@ -60,7 +60,7 @@ def _future(*what: Any) -> Future[object]:
 
 
 def _executor() -> ThreadPoolExecutor:
-    global _thread  # noqa: PLW0603
+    global _thread  # noqa: PLW0603 - the one of this process, made under the lock
     if _thread is None:
         _thread = ThreadPoolExecutor(1, "import")
     return _thread
